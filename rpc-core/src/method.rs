@@ -52,20 +52,13 @@ impl Method {
     /// The method `"Service/method"`, whose id the macro has computed.
     #[must_use]
     pub const fn new(full_name: &'static str, id: MethodId) -> Self {
-        Self {
-            full_name,
-            id,
-            spawn: false,
-        }
+        Self { full_name, id, spawn: false }
     }
 
     /// The same method, whose handler always runs in a task of its own.
     #[must_use]
     pub const fn spawned(self) -> Self {
-        Self {
-            spawn: true,
-            ..self
-        }
+        Self { spawn: true, ..self }
     }
 
     /// `"Service/method"`.

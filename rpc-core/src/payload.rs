@@ -22,11 +22,7 @@ impl Payload {
     #[must_use]
     pub fn with_buffer(mut buffer: Vec<u8>) -> Self {
         buffer.clear();
-        Self {
-            bytes: buffer,
-            pieces: Vec::new(),
-            len: 0,
-        }
+        Self { bytes: buffer, pieces: Vec::new(), len: 0 }
     }
 
     /// Length of the whole message in bytes.
@@ -98,6 +94,12 @@ impl Payload {
         slices
     }
 
+    /// The buffer, emptied, and the shared pieces.
+    pub(crate) fn into_parts(mut self) -> (Vec<u8>, impl Iterator<Item = Bytes>) {
+        self.bytes.clear();
+        (self.bytes, self.pieces.into_iter().map(|(_, piece)| piece))
+    }
+
     /// The buffer, emptied, for the next message.
     #[must_use]
     pub fn into_buffer(mut self) -> Vec<u8> {
@@ -108,11 +110,7 @@ impl Payload {
 
 impl From<Vec<u8>> for Payload {
     fn from(bytes: Vec<u8>) -> Self {
-        Self {
-            len: bytes.len(),
-            bytes,
-            pieces: Vec::new(),
-        }
+        Self { len: bytes.len(), bytes, pieces: Vec::new() }
     }
 }
 
@@ -148,10 +146,7 @@ mod tests {
     fn a_small_piece_is_copied() {
         let mut payload = Payload::default();
         payload.share(Bytes::from(vec![7; Payload::SHARE_FROM_BYTES - 1]));
-        assert_eq!(
-            payload.as_slice().map(<[u8]>::len),
-            Some(Payload::SHARE_FROM_BYTES - 1)
-        );
+        assert_eq!(payload.as_slice().map(<[u8]>::len), Some(Payload::SHARE_FROM_BYTES - 1));
     }
 
     #[test]

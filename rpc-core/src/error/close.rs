@@ -98,10 +98,7 @@ pub struct ProtocolError {
 impl ProtocolError {
     /// A breach with the code that GOAWAY will carry, told in one sentence.
     pub fn new(code: CloseCode, reason: impl Into<String>) -> Self {
-        Self {
-            code,
-            reason: reason.into(),
-        }
+        Self { code, reason: reason.into() }
     }
 
     /// The code that the GOAWAY carries.

@@ -150,10 +150,7 @@ mod tests {
     #[test]
     fn a_code_of_a_later_version_keeps_its_number() {
         let later = Code::from_number(29);
-        assert_eq!(
-            (later.number(), later.to_string().as_str()),
-            (29, "UNKNOWN(29)")
-        );
+        assert_eq!((later.number(), later.to_string().as_str()), (29, "UNKNOWN(29)"));
         assert_ne!(later, Code::UNKNOWN);
         assert_eq!(Code::from_number(14), Code::UNAVAILABLE);
         assert_eq!(Code::UNAVAILABLE.to_string(), "UNAVAILABLE");

@@ -1,7 +1,9 @@
 //! What can go wrong, by who must act: the call's caller, or the owner of the connection.
 
+mod call;
 mod close;
 mod code;
 
+pub use call::{CallError, Failure, Location};
 pub use close::{CloseCode, ProtocolError};
 pub use code::{Code, Executed, Retry};

@@ -1,0 +1,153 @@
+//! What reading any value needs: the source, the accounts, and refusals that say where.
+
+use std::borrow::Cow;
+
+use serde::de::{Deserialize, Visitor};
+
+use super::error::{DecodeError, DecodeErrorKind as Kind};
+use super::limits::{Allowance, DecodeLimits, Overdrawn};
+use super::parts::Fields;
+use super::source::Source;
+
+/// Reads values, one after the other, within one allowance.
+#[derive(Debug)]
+pub(super) struct Reader<S> {
+    pub(super) source: S,
+    pub(super) allowance: Allowance,
+}
+
+impl<'de, S: Source<'de>> Reader<S> {
+    pub(super) const fn new(source: S, limits: DecodeLimits) -> Self {
+        Self { source, allowance: Allowance::new(limits) }
+    }
+
+    /// The next value; the caller gives it its place in memory.
+    #[inline]
+    pub(super) fn value<T: Deserialize<'de>>(&mut self) -> Result<T, DecodeError> {
+        self.allowance.place::<T>();
+        let value = T::deserialize(&mut *self);
+        value.map_err(|error| error.located(self.source.offset()))
+    }
+
+    /// That no bytes are left.
+    ///
+    /// Spec: `values.trailing`.
+    #[inline]
+    pub(super) fn end(&self) -> Result<(), DecodeError> {
+        match self.source.remaining() {
+            0 => Ok(()),
+            left => Err(self.trailing(left)),
+        }
+    }
+
+    #[cold]
+    fn trailing(&self, left: usize) -> DecodeError {
+        let what = format_args!("{left} bytes are left after the value, which ends");
+        DecodeError::new(Kind::Trailing, what, self.source.offset())
+    }
+
+    /// A count that the bytes which follow can fulfil.
+    ///
+    /// Spec: `values.count.remaining`.
+    #[inline]
+    pub(super) fn count(&mut self) -> Result<usize, DecodeError> {
+        let count = u64::from_be_bytes(self.source.array()?);
+        match usize::try_from(count) {
+            Ok(count) if count <= self.source.remaining() => Ok(count),
+            _ => Err(self.too_many(count)),
+        }
+    }
+
+    #[cold]
+    fn too_many(&self, count: u64) -> DecodeError {
+        let left = self.source.remaining();
+        let what = format_args!("a count of {count} is larger than the {left} bytes after it,");
+        DecodeError::new(Kind::Length, what, self.source.offset().saturating_sub(8))
+    }
+
+    /// Spec: `values.memory`.
+    #[inline]
+    pub(super) fn charge(&mut self, bytes: usize) -> Result<(), DecodeError> {
+        let charged = self.allowance.charge(bytes);
+        charged.map_err(|overdrawn| self.over_budget(overdrawn))
+    }
+
+    #[inline]
+    pub(super) fn occupy<T>(&mut self) -> Result<(), DecodeError> {
+        let charged = self.allowance.occupy::<T>();
+        charged.map_err(|overdrawn| self.over_budget(overdrawn))
+    }
+
+    #[cold]
+    fn over_budget(&self, overdrawn: Overdrawn) -> DecodeError {
+        let (wanted, left) = (overdrawn.wanted, self.allowance.memory_left());
+        let budget = self.allowance.limits().budget_bytes;
+        let what = format_args!(
+            "decoding needs {wanted} bytes of memory, and {left} of the budget of {budget} are left,"
+        );
+        DecodeError::new(Kind::Budget, what, self.source.offset())
+    }
+
+    /// A value that holds others begins.
+    ///
+    /// Spec: `values.depth.limit`.
+    #[inline]
+    pub(super) fn descend<T>(&mut self) -> Result<(), DecodeError> {
+        self.occupy::<T>()?;
+        if self.allowance.descend() {
+            return Ok(());
+        }
+        Err(self.too_deep())
+    }
+
+    #[cold]
+    fn too_deep(&self) -> DecodeError {
+        let limit = self.allowance.limits().depth;
+        let what = format_args!("values nest deeper than {limit} levels");
+        DecodeError::new(Kind::Depth, what, self.source.offset())
+    }
+
+    #[inline]
+    pub(super) fn counted_bytes(&mut self) -> Result<Cow<'de, [u8]>, DecodeError> {
+        let count = self.count()?;
+        self.charge(count)?;
+        self.source.take(count)
+    }
+
+    /// Offset of the value whose last byte was given last.
+    #[cold]
+    pub(super) fn offset_before(&self, len: usize) -> u64 {
+        self.source.offset().saturating_sub(len as u64)
+    }
+
+    /// A struct, tuple or array: its parts, one level deeper.
+    #[inline]
+    pub(super) fn fields<V: Visitor<'de>>(
+        &mut self,
+        count: usize,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.descend::<V::Value>()?;
+        let value = self.parts(count, names, visitor)?;
+        self.allowance.ascend();
+        Ok(value)
+    }
+
+    /// Parts without names, or with those in `names`.
+    #[inline]
+    pub(super) fn parts<V: Visitor<'de>>(
+        &mut self,
+        count: usize,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        visitor.visit_seq(Fields { reader: self, names, index: 0, count })
+    }
+
+    #[cold]
+    pub(super) fn undescribed<T>(&self, method: &str) -> Result<T, DecodeError> {
+        let what = format_args!("the type asks for `{method}`, but the bytes do not tell types,");
+        Err(DecodeError::new(Kind::Unsupported, what, self.source.offset()))
+    }
+}

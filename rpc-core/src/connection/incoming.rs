@@ -1,0 +1,503 @@
+//! What each frame of the peer does: one function for each, in the order of the registry.
+//!
+//! Faults of the whole connection are errors; faults of one call are answered on that call.
+
+use super::asked::Status;
+use super::gather::Opening;
+use super::{Connection, DEADLINE_MS_MAX, Event, Inbound, MethodName, Request, Response, Stage};
+use crate::frame::{self, CancelReason, Data, Fault, Flags, Frame, GoAway, Hello, metadata};
+use crate::{CallId, CloseCode, Code, Limits, MethodId, ProtocolError, Retry, Time};
+use bytes::Bytes;
+use std::borrow::Cow;
+
+type Outcome<'i> = Result<Option<Event<'i>>, ProtocolError>;
+
+impl<W> Connection<W> {
+    pub(super) fn handle<'i>(&mut self, now: Time, frame: Frame<'i>) -> Outcome<'i> {
+        match frame {
+            Frame::Request(request) => self.on_request(now, request),
+            Frame::Response(response) => self.on_response(now, response),
+            Frame::Data(data) => self.on_data(now, data),
+            Frame::Hello(hello) => self.on_hello(now, hello),
+            Frame::Credit { id, .. } => self.on_credit(now, id),
+            Frame::Cancel { id, .. } => self.on_cancel(now, id),
+            Frame::Ping(token) => self.on_ping(now, token),
+            // That bytes came is what was wanted.
+            Frame::Pong(_) => Ok(None),
+            Frame::GoAway(goaway) => self.on_goaway(goaway),
+            Frame::Limits(calls) => self.on_limits(now, calls),
+            Frame::Skipped => self.on_skipped(now),
+        }
+    }
+
+    /// Spec: `conn.hello.once`, `conn.version.choose`.
+    fn on_hello<'i>(&mut self, now: Time, hello: Box<Hello>) -> Outcome<'i> {
+        if self.phase.opened {
+            return Err(ProtocolError::new(CloseCode::HELLO, "a second HELLO has come"));
+        }
+        if hello.version_min > frame::VERSION {
+            return Err(ProtocolError::new(
+                CloseCode::VERSION,
+                format!(
+                    "the peer speaks versions {} to {}, this side {} to {}",
+                    hello.version_min,
+                    hello.version_max,
+                    frame::VERSION,
+                    frame::VERSION
+                ),
+            ));
+        }
+        self.phase.opened = true;
+        self.clock.opened(now);
+        self.peer_calls = hello.calls;
+        self.peer = hello;
+        self.starved = false;
+        Ok(Some(Event::Opened))
+    }
+
+    /// Spec: `call.id.order`, `call.slots.limit`, `call.message.limit`.
+    #[inline]
+    pub(super) fn on_request<'i>(&mut self, now: Time, request: frame::Request<'i>) -> Outcome<'i> {
+        let id = request.id;
+        if self.side.owns(id) || !id.is_after(self.owed.last()) {
+            return Err(ProtocolError::new(
+                CloseCode::CALL_ID,
+                format!(
+                    "REQUEST has the call id {id}, which must be of the peer's parity and after {}",
+                    self.owed.last()
+                ),
+            ));
+        }
+        self.owed.saw(id);
+        if self.phase.leaving.is_some() {
+            return Ok(None);
+        }
+        if request.flags.has(Flags::ONEWAY) {
+            return self.drop_oneway(&request);
+        }
+        let method = match self.admit(&request) {
+            Ok(method) => method,
+            Err((code, retry, message)) => {
+                self.owed.accept(id);
+                self.refuse(id, code, retry, &message);
+                return Ok(None);
+            }
+        };
+        let deadline =
+            request.timeout_ms.map(|ms| now.plus_millis(u64::from(ms).min(DEADLINE_MS_MAX)));
+        if let Some(total) = request.total {
+            return self.begin_request(&request, total, deadline);
+        }
+        self.owed.insert(id, Stage::Running, deadline);
+        Ok(Some(Event::Request(Request {
+            id,
+            method,
+            signature: request.signature,
+            deadline,
+            metadata: Cow::Borrowed(request.metadata),
+            message: Inbound::Borrowed(request.payload),
+        })))
+    }
+
+    /// Whether a call may run, and what it calls; otherwise the reply that refuses it, for the first of its
+    /// reasons in the order of the spec.
+    fn admit<'i>(
+        &self,
+        request: &frame::Request<'i>,
+    ) -> Result<MethodName<'i>, (Code, Retry, Cow<'static, str>)> {
+        if self.owed.len() >= self.limits.calls as usize {
+            let message = format!("{} calls are open already", self.owed.len());
+            return Err((Code::RESOURCE_EXHAUSTED, Retry::Safe, message.into()));
+        }
+        let metadata_max = self.limits.metadata_bytes as usize;
+        if request.metadata.len() > metadata_max {
+            let len = request.metadata.len();
+            let message = format!("the metadata have {len} bytes, {metadata_max} are accepted");
+            return Err((Code::RESOURCE_EXHAUSTED, Retry::Safe, message.into()));
+        }
+        let len = match request.total {
+            Some(total) => total as usize,
+            None => request.payload.len(),
+        };
+        let message_max = self.limits.message_bytes as usize;
+        if len > message_max {
+            let message = format!("the arguments have {len} bytes, {message_max} are accepted");
+            return Err((Code::RESOURCE_EXHAUSTED, Retry::Safe, message.into()));
+        }
+        if request.timeout_ms == Some(0) {
+            let message = "the deadline had passed when the request came";
+            return Err((Code::DEADLINE_EXCEEDED, Retry::Safe, message.into()));
+        }
+        let method = method_name(request.method, request.metadata)
+            .map_err(|message| (Code::INVALID_ARGUMENT, Retry::Safe, message.into()))?;
+        let is_unary = request.flags.has(Flags::END) || request.total.is_some();
+        if !is_unary || request.flags.has(Flags::NOMSG) {
+            let message = "the method takes one message";
+            return Err((Code::UNIMPLEMENTED, Retry::Never, message.into()));
+        }
+        Ok(method)
+    }
+
+    /// Spec: `frame.fragment.first`.
+    fn begin_request<'i>(
+        &mut self,
+        request: &frame::Request<'i>,
+        total: u32,
+        deadline: Option<Time>,
+    ) -> Outcome<'i> {
+        not_empty(request.id, request.payload)?;
+        let opening = Opening {
+            method: request.method,
+            signature: request.signature,
+            metadata: request.metadata.to_vec(),
+        };
+        self.gather.begin(request.id, total, Some(opening), request.payload)?;
+        self.owed.insert(request.id, Stage::Gathering, deadline);
+        Ok(None)
+    }
+
+    /// Spec: `call.oneway.unserved`.
+    fn drop_oneway<'i>(&mut self, request: &frame::Request<'i>) -> Outcome<'i> {
+        self.oneways = self.oneways.saturating_add(1);
+        let cost = frame::HEAD_BYTES + request.overhead() + request.payload.len();
+        let cost = u32::try_from(cost).unwrap_or(u32::MAX);
+        if self.outbox.give_oneway_credit(cost) > Limits::FLOOR_WINDOW_BYTES {
+            return Err(ProtocolError::new(CloseCode::CREDIT, "one-way calls beyond their credit"));
+        }
+        Ok(None)
+    }
+
+    /// Spec: `call.response.once`, `frame.fragment.discard`.
+    #[inline]
+    pub(super) fn on_response<'i>(
+        &mut self,
+        now: Time,
+        response: frame::Response<'i>,
+    ) -> Outcome<'i> {
+        let id = response.id;
+        if !self.side.owns(id) {
+            return Err(ProtocolError::new(
+                CloseCode::CALL_ID,
+                format!("RESPONSE has the call id {id}, which its own sender opened"),
+            ));
+        }
+        match self.asked.status(id) {
+            Status::Gone => return self.late(now, id),
+            Status::Waiting => {}
+            Status::GivenUp => {
+                self.end_asked(id);
+                return Ok(Some(Event::MoreCalls));
+            }
+        }
+        let is_whole = response.code == Code::OK && response.payload.is_some();
+        let message = match response.payload {
+            Some(last) if is_whole && self.gather.has(id) => {
+                Some(Inbound::Gathered(self.gather.finish(id, last)?.1))
+            }
+            payload => payload.map(Inbound::Borrowed),
+        };
+        self.end_asked(id);
+        let response = self.judge_response(&response, message);
+        Ok(Some(Event::Response { id, response }))
+    }
+
+    /// The response as its caller sees it: one beyond this side's limits has failed.
+    fn judge_response<'i>(
+        &self,
+        response: &frame::Response<'i>,
+        message: Option<Inbound<'i>>,
+    ) -> Response<'i> {
+        let metadata_max = self.limits.metadata_bytes as usize;
+        let metadata_len = response.metadata.len();
+        if metadata_len > metadata_max {
+            return failed(
+                Code::RESOURCE_EXHAUSTED,
+                &format!(
+                    "the metadata of the reply have {metadata_len} bytes, {metadata_max} are accepted"
+                ),
+            );
+        }
+        let len = message.as_ref().map_or(0, |message| message.as_slice().len());
+        if len > self.limits.message_bytes as usize {
+            return self.result_too_large(len);
+        }
+        // Metadata stand beside the result: malformed ones are none, and the result counts.
+        let is_malformed = metadata::entries(response.metadata).any(|entry| entry.is_err());
+        Response {
+            code: response.code,
+            retry: response.retry,
+            app: response.app,
+            metadata: if is_malformed { &[] } else { response.metadata },
+            message,
+        }
+    }
+
+    fn result_too_large(&self, len: usize) -> Response<'static> {
+        failed(
+            Code::RESOURCE_EXHAUSTED,
+            &format!("the result has {len} bytes, {} are accepted", self.limits.message_bytes),
+        )
+    }
+
+    /// The RESPONSE of a call has come: neither direction carries anything more.
+    fn end_asked(&mut self, id: CallId) {
+        self.gather.discard(id);
+        if self.outbox.drop_message(id) {
+            self.message_left();
+        }
+        self.asked.end(id);
+    }
+
+    fn on_data<'i>(&mut self, now: Time, data: Data<'i>) -> Outcome<'i> {
+        if self.side.owns(data.id) {
+            match self.asked.status(data.id) {
+                Status::Gone => self.late(now, data.id),
+                Status::GivenUp => self.spill(now, &data),
+                Status::Waiting => self.on_result_fragment(&data),
+            }
+        } else {
+            match self.owed.stage(data.id) {
+                None => self.late(now, data.id),
+                Some(Stage::Gathering) => self.on_request_fragment(&data),
+                Some(Stage::Running | Stage::Cancelled | Stage::Replying) => {
+                    Err(fragment(data.id, "has come whole, yet DATA follows"))
+                }
+            }
+        }
+    }
+
+    /// A fragment of a result that nobody wants: it was on its way when the call was given up. As much
+    /// as one message is borne for nothing.
+    fn spill<'i>(&mut self, now: Time, data: &Data<'i>) -> Outcome<'i> {
+        let spilled = self.asked.spill(data.id, data.rest.len());
+        if data.rest.is_empty() || spilled > self.limits.message_bytes {
+            return self.charge_late(now);
+        }
+        Ok(None)
+    }
+
+    /// Spec: `frame.fragment.continue`.
+    fn on_result_fragment<'i>(&mut self, data: &Data<'i>) -> Outcome<'i> {
+        if !data.flags.has(Flags::MORE) {
+            return Err(fragment(data.id, "ends in DATA instead of RESPONSE"));
+        }
+        if self.gather.has(data.id) {
+            not_empty(data.id, data.rest)?;
+            self.gather.add(data.id, data.rest)?;
+            return Ok(None);
+        }
+        let (total, payload) = data.split_total()?;
+        not_empty(data.id, payload)?;
+        if total > self.limits.message_bytes {
+            self.asked.answer_early(data.id);
+            self.send_cancel(data.id, CancelReason::LIMIT);
+            return Ok(Some(Event::Response {
+                id: data.id,
+                response: self.result_too_large(total as usize),
+            }));
+        }
+        self.gather.begin(data.id, total, None, payload)?;
+        Ok(None)
+    }
+
+    /// Spec: `frame.fragment.continue`.
+    fn on_request_fragment<'i>(&mut self, data: &Data<'i>) -> Outcome<'i> {
+        let id = data.id;
+        if data.flags.has(Flags::MORE) {
+            not_empty(id, data.rest)?;
+            self.gather.add(id, data.rest)?;
+            return Ok(None);
+        }
+        if data.flags.has(Flags::NOMSG) {
+            return Err(fragment(id, "ends without its last fragment"));
+        }
+        let (opening, bytes) = self.gather.finish(id, data.rest)?;
+        let Some(opening) = opening else {
+            return Err(fragment(id, "goes on without having begun"));
+        };
+        if !data.flags.has(Flags::END) {
+            self.owed.remove(id);
+            let message = "the method takes one message";
+            self.refuse(id, Code::UNIMPLEMENTED, Retry::Never, message);
+            return Ok(None);
+        }
+        self.owed.enter(id, Stage::Running);
+        Ok(self.gathered(id, opening, bytes))
+    }
+
+    fn gathered<'i>(&mut self, id: CallId, opening: Opening, bytes: Bytes) -> Option<Event<'i>> {
+        let method = match method_name(opening.method, &opening.metadata) {
+            Ok(MethodName::Id(id)) => MethodName::Id(id),
+            Ok(MethodName::Name(name)) => MethodName::Name(Cow::Owned(name.into_owned())),
+            // It was well formed when the first frame came.
+            Err(message) => {
+                self.owed.remove(id);
+                self.refuse(id, Code::INVALID_ARGUMENT, Retry::Safe, message);
+                return None;
+            }
+        };
+        Some(Event::Request(Request {
+            id,
+            method,
+            signature: opening.signature,
+            deadline: self.owed.deadline(id),
+            metadata: Cow::Owned(opening.metadata),
+            message: Inbound::Gathered(bytes),
+        }))
+    }
+
+    /// Credit is for stream items and one-way calls, and this version sends neither: there is nothing
+    /// that it could allow.
+    ///
+    /// Spec: `frame.credit.unary`.
+    fn on_credit<'i>(&mut self, now: Time, id: CallId) -> Outcome<'i> {
+        let is_open = match self.side.owns(id) {
+            true => self.asked.status(id) != Status::Gone,
+            false => id == CallId::CONNECTION || self.owed.stage(id).is_some(),
+        };
+        if is_open {
+            return Ok(None);
+        }
+        self.late(now, id)
+    }
+
+    /// Spec: `call.cancel.callee`.
+    fn on_cancel<'i>(&mut self, now: Time, id: CallId) -> Outcome<'i> {
+        if !self.budgets.cancels.take(now) {
+            return Err(flood("CANCEL"));
+        }
+        if self.side.owns(id) && self.asked.status(id) != Status::Gone {
+            // The peer wants no more items of a call that has none.
+            return Ok(None);
+        }
+        match self.owed.stage(id) {
+            None => return self.late(now, id),
+            Some(Stage::Cancelled) => {}
+            Some(Stage::Gathering) => self.refuse_gathering(
+                id,
+                Code::CANCELLED,
+                "the call was cancelled before the request was whole",
+            ),
+            Some(Stage::Replying) => self.abandon_reply(id),
+            Some(Stage::Running) => {
+                self.owed.enter(id, Stage::Cancelled);
+                return Ok(Some(Event::Cancelled { id }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn on_ping<'i>(&mut self, now: Time, token: u32) -> Outcome<'i> {
+        if !self.budgets.pings.take(now) {
+            return Err(flood("PING"));
+        }
+        self.outbox.pong(token);
+        Ok(None)
+    }
+
+    /// Spec: `conn.goaway.above`, `conn.goaway.error`.
+    fn on_goaway<'i>(&mut self, goaway: GoAway) -> Outcome<'i> {
+        self.phase.peer_leaving = Some(goaway.last_accepted);
+        if goaway.code != CloseCode::GRACEFUL {
+            self.phase.closed = true;
+            self.outbox.clear();
+            self.gather.clear();
+        }
+        Ok(Some(Event::GoAway { code: goaway.code, reason: goaway.reason }))
+    }
+
+    /// Spec: `conn.limits.bind`.
+    fn on_limits<'i>(&mut self, now: Time, calls: u32) -> Outcome<'i> {
+        if !self.budgets.limits.take(now) {
+            return Err(flood("LIMITS"));
+        }
+        let is_raised = calls > self.peer_calls;
+        self.peer_calls = calls;
+        Ok(is_raised.then_some(Event::MoreCalls))
+    }
+
+    fn on_skipped<'i>(&mut self, now: Time) -> Outcome<'i> {
+        match self.budgets.skipped.take(now) {
+            true => Ok(None),
+            false => Err(flood("an unknown type")),
+        }
+    }
+
+    /// A frame for a call that is not open: dropped if the call has ended, refused if it never was.
+    ///
+    /// Spec: `call.id.late`.
+    fn late<'i>(&mut self, now: Time, id: CallId) -> Outcome<'i> {
+        let last = match self.side.owns(id) {
+            true => self.asked.last(),
+            false => self.owed.last(),
+        };
+        if last == CallId::CONNECTION || id.is_after(last) {
+            return Err(ProtocolError::new(
+                CloseCode::CALL_ID,
+                format!("a frame has the call id {id}, which was never opened"),
+            ));
+        }
+        self.charge_late(now)
+    }
+
+    fn charge_late<'i>(&mut self, now: Time) -> Outcome<'i> {
+        match self.budgets.late.take(now) {
+            true => Ok(None),
+            false => Err(flood("a call that has ended")),
+        }
+    }
+}
+
+/// What a request calls. Metadata must be well formed even when the method has a number.
+///
+/// Spec: `call.name.entry`.
+fn method_name(method: MethodId, metadata: &[u8]) -> Result<MethodName<'_>, &'static str> {
+    let mut name = None;
+    for entry in metadata::entries(metadata) {
+        let (key, value) = entry.map_err(|_| "the metadata are malformed")?;
+        if key == metadata::METHOD_KEY && method == MethodId::BY_NAME {
+            let value = std::str::from_utf8(value).map_err(|_| "the method's name is not UTF-8")?;
+            if name.replace(value).is_some() {
+                return Err("the method is named more than once");
+            }
+        }
+    }
+    match (method, name) {
+        (MethodId::BY_NAME, Some(name)) => Ok(MethodName::Name(Cow::Borrowed(name))),
+        (MethodId::BY_NAME, None) => Err("the method has neither a number nor a name"),
+        (method, _) => Ok(MethodName::Id(method)),
+    }
+}
+
+/// A response that this side gives itself.
+fn failed(code: Code, message: &str) -> Response<'static> {
+    let mut fault = Vec::new();
+    Fault::new(message).encode(message.len(), &mut fault);
+    Response {
+        code,
+        retry: Retry::Never,
+        app: 0,
+        metadata: &[],
+        message: Some(Inbound::Gathered(Bytes::from(fault))),
+    }
+}
+
+fn not_empty(id: CallId, payload: &[u8]) -> Result<(), ProtocolError> {
+    match payload.is_empty() {
+        false => Ok(()),
+        true => Err(fragment(id, "has an empty fragment")),
+    }
+}
+
+#[cold]
+fn fragment(id: CallId, what: &str) -> ProtocolError {
+    ProtocolError::new(CloseCode::FRAGMENT, format!("the message of call {id} {what}"))
+}
+
+#[cold]
+fn flood(what: &str) -> ProtocolError {
+    ProtocolError::new(
+        CloseCode::FLOOD,
+        format!("frames of {what} come faster than they are borne"),
+    )
+}
