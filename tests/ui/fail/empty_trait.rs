@@ -1,0 +1,6 @@
+//! A service has a method.
+
+#[hton::service]
+trait Calc {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+//! A service is a trait.
+
+#[hton::service]
+struct Calc;
+
+fn main() {}
