@@ -1,0 +1,83 @@
+//! Which service answers a method.
+
+use crate::error::Error;
+use crate::service::{Service, Services, Slot};
+use rpc_core::{Method, MethodId};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// Long polls in a row after which a method counts as slow. One may be long because the system ran
+/// another program in its middle.
+const SLOW_POLLS: u8 = 3;
+
+/// The services of one port or peer, found by method id or by name. Fixed once it serves.
+#[derive(Default)]
+pub(crate) struct Router {
+    services: Vec<Box<dyn Service>>,
+    methods: HashMap<MethodId, Route>,
+    /// By [`Route::index`]: how often in a row the method computed for long without awaiting.
+    slow: Vec<AtomicU8>,
+}
+
+/// A method that is served here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route {
+    pub(crate) method: &'static Method,
+    /// Index of the service, in the order of registration.
+    pub(crate) service: usize,
+    /// Index of the method among all.
+    index: usize,
+}
+
+impl Router {
+    /// The router of these services, or the first two methods that share an id.
+    pub(crate) fn new(services: impl Services) -> Result<Self, Error> {
+        let mut router = Self::default();
+        for service in services.into_services() {
+            for method in service.methods() {
+                let index = router.slow.len();
+                router.slow.push(AtomicU8::new(0));
+                let route = Route { method, service: router.services.len(), index };
+                if let Some(first) = router.methods.insert(method.id(), route) {
+                    return Err(Error::collision(first.method, method));
+                }
+            }
+            router.services.push(service);
+        }
+        Ok(router)
+    }
+
+    /// Whether the method's handler is to run in a task from the start.
+    pub(crate) fn is_slow(&self, route: Route) -> bool {
+        self.slow.get(route.index).is_some_and(|polls| polls.load(Ordering::Relaxed) >= SLOW_POLLS)
+    }
+
+    /// Remembers, for all connections, whether the method's handler computed for long.
+    pub(crate) fn judge(&self, route: Route, long: bool) {
+        let Some(polls) = self.slow.get(route.index) else { return };
+        let before = polls.load(Ordering::Relaxed);
+        if before < SLOW_POLLS {
+            polls.store(if long { before + 1 } else { 0 }, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn by_id(&self, id: MethodId) -> Option<Route> {
+        self.methods.get(&id).copied()
+    }
+
+    pub(crate) fn by_name(&self, full_name: &str) -> Option<Route> {
+        self.by_id(MethodId::of(full_name)).filter(|route| route.method.full_name() == full_name)
+    }
+
+    /// A new slot of the service with this index.
+    pub(crate) fn slot(&self, service: usize) -> Option<Box<dyn Slot>> {
+        self.services.get(service).map(|service| service.slot())
+    }
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.methods.values().map(|route| route.method.full_name())).finish()
+    }
+}
