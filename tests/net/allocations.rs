@@ -1,0 +1,48 @@
+//! What a call costs in memory: its values, and nothing else.
+
+use crate::service::{CalcClient, client, serve};
+
+const CALLS: usize = 1000;
+
+/// How often a thousand calls allocate, at both ends together and in all that lies between.
+fn allocations(ask: impl AsyncFn(&CalcClient)) -> usize {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let server = runtime.block_on(serve());
+    let calc = runtime.block_on(client(&server));
+    let calls = || {
+        runtime.block_on(async {
+            for _ in 0..CALLS {
+                ask(&calc).await;
+            }
+        });
+    };
+    calls(); // Buffers and tables grow to what is needed.
+    alloc_counter::measure(calls).1.allocations
+}
+
+#[test]
+fn a_call_of_numbers_allocates_nothing() {
+    let asked = allocations(async |calc| assert_eq!(calc.add(1, 2).await.unwrap(), 3));
+    assert!(asked < CALLS / 100, "{asked} allocations for {CALLS} calls");
+}
+
+#[test]
+fn a_call_of_a_text_allocates_the_text_and_nothing_else() {
+    // One for the argument here, one there, one for the result here.
+    let asked = allocations(async |calc| {
+        assert_eq!(
+            calc.echo("thirty-two bytes of a small text".to_owned()).await.unwrap().len(),
+            32
+        );
+    });
+    assert!(asked < 3 * CALLS + CALLS / 100, "{asked} allocations for {CALLS} calls");
+    assert!(asked >= 3 * CALLS, "{asked} allocations are too few to be true");
+}
+
+#[test]
+fn a_call_of_a_borrowed_text_allocates_what_the_handler_makes_of_it() {
+    let asked = allocations(async |calc| {
+        assert_eq!(calc.shout("thirty-two bytes of a small text").await.unwrap().len(), 32);
+    });
+    assert!(asked < 2 * CALLS + CALLS / 100, "{asked} allocations for {CALLS} calls");
+}
