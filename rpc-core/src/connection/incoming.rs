@@ -1,16 +1,18 @@
-//! What each frame of the peer does: one function for each, in the order of the registry.
+//! What each frame of the peer does: one function for each, in the order of the registry. DATA has a room
+//! of its own, `fragments.rs`.
 //!
 //! Faults of the whole connection are errors; faults of one call are answered on that call.
 
 use super::asked::Status;
+use super::fragments::not_empty;
 use super::gather::Opening;
 use super::{Connection, DEADLINE_MS_MAX, Event, Inbound, MethodName, Request, Response, Stage};
-use crate::frame::{self, CancelReason, Data, Fault, Flags, Frame, GoAway, Hello, metadata};
+use crate::frame::{self, Fault, Flags, Frame, GoAway, Hello, metadata};
 use crate::{CallId, CloseCode, Code, Limits, MethodId, ProtocolError, Retry, Time};
 use bytes::Bytes;
 use std::borrow::Cow;
 
-type Outcome<'i> = Result<Option<Event<'i>>, ProtocolError>;
+pub(super) type Outcome<'i> = Result<Option<Event<'i>>, ProtocolError>;
 
 impl<W> Connection<W> {
     pub(super) fn handle<'i>(&mut self, now: Time, frame: Frame<'i>) -> Outcome<'i> {
@@ -232,7 +234,7 @@ impl<W> Connection<W> {
         }
     }
 
-    fn result_too_large(&self, len: usize) -> Response<'static> {
+    pub(super) fn result_too_large(&self, len: usize) -> Response<'static> {
         failed(
             Code::RESOURCE_EXHAUSTED,
             &format!("the result has {len} bytes, {} are accepted", self.limits.message_bytes),
@@ -240,110 +242,12 @@ impl<W> Connection<W> {
     }
 
     /// The RESPONSE of a call has come: neither direction carries anything more.
-    fn end_asked(&mut self, id: CallId) {
+    pub(super) fn end_asked(&mut self, id: CallId) {
         self.gather.discard(id);
         if self.outbox.drop_message(id) {
             self.message_left();
         }
         self.asked.end(id);
-    }
-
-    fn on_data<'i>(&mut self, now: Time, data: Data<'i>) -> Outcome<'i> {
-        if self.side.owns(data.id) {
-            match self.asked.status(data.id) {
-                Status::Gone => self.late(now, data.id),
-                Status::GivenUp => self.spill(now, &data),
-                Status::Waiting => self.on_result_fragment(&data),
-            }
-        } else {
-            match self.owed.stage(data.id) {
-                None => self.late(now, data.id),
-                Some(Stage::Gathering) => self.on_request_fragment(&data),
-                Some(Stage::Running | Stage::Cancelled | Stage::Replying) => {
-                    Err(fragment(data.id, "has come whole, yet DATA follows"))
-                }
-            }
-        }
-    }
-
-    /// A fragment of a result that nobody wants: it was on its way when the call was given up. As much
-    /// as one message is borne for nothing.
-    fn spill<'i>(&mut self, now: Time, data: &Data<'i>) -> Outcome<'i> {
-        let spilled = self.asked.spill(data.id, data.rest.len());
-        if data.rest.is_empty() || spilled > self.limits.message_bytes {
-            return self.charge_late(now);
-        }
-        Ok(None)
-    }
-
-    /// Spec: `frame.fragment.continue`.
-    fn on_result_fragment<'i>(&mut self, data: &Data<'i>) -> Outcome<'i> {
-        if !data.flags.has(Flags::MORE) {
-            return Err(fragment(data.id, "ends in DATA instead of RESPONSE"));
-        }
-        if self.gather.has(data.id) {
-            not_empty(data.id, data.rest)?;
-            self.gather.add(data.id, data.rest)?;
-            return Ok(None);
-        }
-        let (total, payload) = data.split_total()?;
-        not_empty(data.id, payload)?;
-        if total > self.limits.message_bytes {
-            self.asked.answer_early(data.id);
-            self.send_cancel(data.id, CancelReason::LIMIT);
-            return Ok(Some(Event::Response {
-                id: data.id,
-                response: self.result_too_large(total as usize),
-            }));
-        }
-        self.gather.begin(data.id, total, None, payload)?;
-        Ok(None)
-    }
-
-    /// Spec: `frame.fragment.continue`.
-    fn on_request_fragment<'i>(&mut self, data: &Data<'i>) -> Outcome<'i> {
-        let id = data.id;
-        if data.flags.has(Flags::MORE) {
-            not_empty(id, data.rest)?;
-            self.gather.add(id, data.rest)?;
-            return Ok(None);
-        }
-        if data.flags.has(Flags::NOMSG) {
-            return Err(fragment(id, "ends without its last fragment"));
-        }
-        let (opening, bytes) = self.gather.finish(id, data.rest)?;
-        let Some(opening) = opening else {
-            return Err(fragment(id, "goes on without having begun"));
-        };
-        if !data.flags.has(Flags::END) {
-            self.owed.remove(id);
-            let message = "the method takes one message";
-            self.refuse(id, Code::UNIMPLEMENTED, Retry::Never, message);
-            return Ok(None);
-        }
-        self.owed.enter(id, Stage::Running);
-        Ok(self.gathered(id, opening, bytes))
-    }
-
-    fn gathered<'i>(&mut self, id: CallId, opening: Opening, bytes: Bytes) -> Option<Event<'i>> {
-        let method = match method_name(opening.method, &opening.metadata) {
-            Ok(MethodName::Id(id)) => MethodName::Id(id),
-            Ok(MethodName::Name(name)) => MethodName::Name(Cow::Owned(name.into_owned())),
-            // It was well formed when the first frame came.
-            Err(message) => {
-                self.owed.remove(id);
-                self.refuse(id, Code::INVALID_ARGUMENT, Retry::Safe, message);
-                return None;
-            }
-        };
-        Some(Event::Request(Request {
-            id,
-            method,
-            signature: opening.signature,
-            deadline: self.owed.deadline(id),
-            metadata: Cow::Owned(opening.metadata),
-            message: Inbound::Gathered(bytes),
-        }))
     }
 
     /// Credit is for stream items and one-way calls, and this version sends neither: there is nothing
@@ -426,7 +330,7 @@ impl<W> Connection<W> {
     /// A frame for a call that is not open: dropped if the call has ended, refused if it never was.
     ///
     /// Spec: `call.id.late`.
-    fn late<'i>(&mut self, now: Time, id: CallId) -> Outcome<'i> {
+    pub(super) fn late<'i>(&mut self, now: Time, id: CallId) -> Outcome<'i> {
         let last = match self.side.owns(id) {
             true => self.asked.last(),
             false => self.owed.last(),
@@ -440,7 +344,7 @@ impl<W> Connection<W> {
         self.charge_late(now)
     }
 
-    fn charge_late<'i>(&mut self, now: Time) -> Outcome<'i> {
+    pub(super) fn charge_late<'i>(&mut self, now: Time) -> Outcome<'i> {
         match self.budgets.late.take(now) {
             true => Ok(None),
             false => Err(flood("a call that has ended")),
@@ -451,7 +355,10 @@ impl<W> Connection<W> {
 /// What a request calls. Metadata must be well formed even when the method has a number.
 ///
 /// Spec: `call.name.entry`.
-fn method_name(method: MethodId, metadata: &[u8]) -> Result<MethodName<'_>, &'static str> {
+pub(super) fn method_name(
+    method: MethodId,
+    metadata: &[u8],
+) -> Result<MethodName<'_>, &'static str> {
     let mut name = None;
     for entry in metadata::entries(metadata) {
         let (key, value) = entry.map_err(|_| "the metadata are malformed")?;
@@ -480,18 +387,6 @@ fn failed(code: Code, message: &str) -> Response<'static> {
         metadata: &[],
         message: Some(Inbound::Gathered(Bytes::from(fault))),
     }
-}
-
-fn not_empty(id: CallId, payload: &[u8]) -> Result<(), ProtocolError> {
-    match payload.is_empty() {
-        false => Ok(()),
-        true => Err(fragment(id, "has an empty fragment")),
-    }
-}
-
-#[cold]
-fn fragment(id: CallId, what: &str) -> ProtocolError {
-    ProtocolError::new(CloseCode::FRAGMENT, format!("the message of call {id} {what}"))
 }
 
 #[cold]

@@ -10,6 +10,7 @@ mod caller;
 mod clock;
 mod deadlines;
 mod event;
+mod fragments;
 mod gather;
 mod incoming;
 mod outbox;
