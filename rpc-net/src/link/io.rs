@@ -12,11 +12,10 @@ use tokio_util::io::poll_read_buf;
 
 /// What one read may bring: four frames of a large message.
 const READ_BYTES: usize = 256 * 1024;
-/// Space that is reserved ahead of the bytes of an unfinished frame, until they show that a large
-/// message is coming. A peer that sends one byte and stops holds no more than this.
+/// Space that is reserved ahead of bytes that have arrived: the most that the spec allows.
+///
+/// Spec: `values.reserve`.
 const AHEAD_BYTES: usize = 64 * 1024;
-/// So many bytes of an unfinished frame show it.
-const BULK_FROM_BYTES: usize = 16 * 1024;
 /// A buffer of at most this size stays with an idle connection.
 const IDLE_BYTES: usize = 1024;
 /// Pieces in one vectored write; the system takes 1,024, but a few already fill the socket's buffer.
@@ -84,10 +83,8 @@ impl Input {
         cx: &mut Context<'_>,
         take: impl FnOnce(&[u8]) -> (usize, T),
     ) -> Poll<io::Result<Option<T>>> {
-        let bulk = self.partial.len() >= BULK_FROM_BYTES;
-        let ahead = if bulk { READ_BYTES } else { AHEAD_BYTES };
-        self.partial.reserve(ahead);
-        let mut room = (&mut self.partial).limit(ahead);
+        self.partial.reserve(AHEAD_BYTES);
+        let mut room = (&mut self.partial).limit(AHEAD_BYTES);
         if ready!(poll_read_buf(Pin::new(socket), cx, &mut room))? == 0 {
             return Poll::Ready(Ok(None));
         }
