@@ -23,13 +23,14 @@ pub(super) fn expand(service: &Service) -> TokenStream {
         #[doc = #docs]
         #(#inherited)*
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a program may use one side of a service, or some of its methods")]
         #vis struct #name {
             peer: #private::Peer,
         }
 
         #(#conditions)*
-        #[allow(dead_code, deprecated)]
+        #[allow(dead_code, reason = "a program may use one side of a service, or some of its methods")]
+        #[allow(deprecated, reason = "the deprecation of a service is for those who use it")]
         impl #name {
             #constructors
             #(#stubs)*
@@ -82,7 +83,7 @@ fn conversions(service: &Service, name: &Ident) -> TokenStream {
     quote! {
         #(#conditions)*
         #[automatically_derived]
-        #[allow(deprecated)]
+        #[allow(deprecated, reason = "the deprecation of a service is for those who use it")]
         impl ::core::convert::From<#private::Peer> for #name {
             fn from(peer: #private::Peer) -> Self {
                 Self { peer }
@@ -91,7 +92,7 @@ fn conversions(service: &Service, name: &Ident) -> TokenStream {
 
         #(#conditions)*
         #[automatically_derived]
-        #[allow(deprecated)]
+        #[allow(deprecated, reason = "the deprecation of a service is for those who use it")]
         impl ::core::convert::From<&#private::Peer> for #name {
             fn from(peer: &#private::Peer) -> Self {
                 Self { peer: ::core::clone::Clone::clone(peer) }
@@ -100,7 +101,7 @@ fn conversions(service: &Service, name: &Ident) -> TokenStream {
 
         #(#conditions)*
         #[automatically_derived]
-        #[allow(deprecated)]
+        #[allow(deprecated, reason = "the deprecation of a service is for those who use it")]
         impl ::core::convert::AsRef<#private::Peer> for #name {
             fn as_ref(&self) -> &#private::Peer {
                 &self.peer

@@ -21,7 +21,8 @@ pub(super) fn expand(service: &Service) -> TokenStream {
         #definition
 
         #(#conditions)*
-        #[allow(dead_code, deprecated)]
+        #[allow(dead_code, reason = "a program may use one side of a service, or some of its methods")]
+        #[allow(deprecated, reason = "the deprecation of a service is for those who use it")]
         impl<#parameter: #service_trait> #name<#parameter> {
             /// Serves this implementation.
             #vis fn new(service: #parameter) -> Self {
@@ -50,14 +51,14 @@ fn definition(service: &Service, name: &Ident) -> TokenStream {
     quote! {
         #[doc = #docs]
         #(#inherited)*
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "a program may use one side of a service, or some of its methods")]
         #vis struct #name<#parameter> {
             service: ::std::sync::Arc<#parameter>,
         }
 
         #(#conditions)*
         #[automatically_derived]
-        #[allow(deprecated)]
+        #[allow(deprecated, reason = "the deprecation of a service is for those who use it")]
         impl<#parameter> ::core::clone::Clone for #name<#parameter> {
             fn clone(&self) -> Self {
                 Self { service: ::core::clone::Clone::clone(&self.service) }
@@ -66,7 +67,7 @@ fn definition(service: &Service, name: &Ident) -> TokenStream {
 
         #(#conditions)*
         #[automatically_derived]
-        #[allow(deprecated)]
+        #[allow(deprecated, reason = "the deprecation of a service is for those who use it")]
         impl<#parameter> ::core::fmt::Debug for #name<#parameter> {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 ::core::fmt::Formatter::write_str(f, #text)
@@ -88,7 +89,7 @@ fn implementation(service: &Service, name: &Ident) -> TokenStream {
     quote! {
         #(#conditions)*
         #[automatically_derived]
-        #[allow(deprecated)]
+        #[allow(deprecated, reason = "the deprecation of a service is for those who use it")]
         impl<#parameter: #service_trait> #private::Service for #name<#parameter> {
             fn methods(&self) -> &'static [#private::Method] {
                 static METHODS: &[#private::Method] = &[#(#methods)*];

@@ -11,7 +11,9 @@ pub(super) fn expand(service: &Service) -> TokenStream {
     let Service { attrs, vis, ident, supertraits, refused, .. } = service;
     let inherited = (!supertraits.is_empty()).then(|| quote!(+ #supertraits));
     let methods = service.methods.iter().map(method);
-    let quiet = (!refused.is_empty()).then(|| quote!(#[allow(async_fn_in_trait)]));
+    let quiet = (!refused.is_empty()).then(
+        || quote!(#[allow(async_fn_in_trait, reason = "a refused method stays as it was written")]),
+    );
     quote! {
         #(#attrs)*
         #quiet
@@ -28,7 +30,7 @@ pub(crate) fn refused(item: &ItemTrait) -> TokenStream {
     item.attrs.retain(|attr| !attr::is_ours(attr));
     item.items = item.items.iter().filter_map(parse::for_repair).collect();
     quote! {
-        #[allow(async_fn_in_trait)]
+        #[allow(async_fn_in_trait, reason = "a refused method stays as it was written")]
         #item
     }
 }
