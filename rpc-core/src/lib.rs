@@ -7,6 +7,7 @@
 //! - [`frame`]: frames ⇄ bytes, whole or not at all.
 //! - [`connection`]: the life of one connection and of the calls on it, in both directions.
 //! - [`Code`], [`CallError`], [`CloseCode`], [`ProtocolError`]: what can go wrong, by who must act.
+//! - [`schema`]: what types are on the wire, the signature of a method, and how two of them differ.
 //! - [`Limits`]: every bound, with its unit in its name.
 //!
 //! Spec: the chapters in `spec/`, by rule id.
@@ -17,15 +18,21 @@ mod error;
 pub mod frame;
 mod id;
 mod limits;
+mod metadata;
 mod method;
 mod payload;
+pub mod schema;
 mod time;
 
 /// Shared slices of bytes, as large arguments and results travel.
 pub use bytes::Bytes;
-pub use error::{CallError, CloseCode, Code, Executed, Failure, Location, ProtocolError, Retry};
+pub use error::{
+    CallError, CloseCode, Code, Executed, Failure, Location, ProtocolError, Retry, Status,
+};
+pub use frame::metadata::MetadataError;
 pub use id::{CallId, Side};
 pub use limits::Limits;
+pub use metadata::Metadata;
 pub use method::{Method, MethodId};
 pub use payload::Payload;
 pub use time::Time;

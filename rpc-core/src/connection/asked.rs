@@ -34,6 +34,8 @@ pub(super) enum Status {
 #[derive(Debug)]
 struct Slot<W> {
     id: CallId,
+    /// It is a streaming call.
+    streams: bool,
     /// The RESPONSE has not come.
     due: bool,
     /// The waiter has been told how the call ended.
@@ -51,6 +53,7 @@ struct Slot<W> {
 impl<W> Slot<W> {
     const FREE: Self = Self {
         id: CallId::CONNECTION,
+        streams: false,
         due: false,
         answered: false,
         deferred: None,
@@ -76,6 +79,8 @@ pub(super) struct Asked<W> {
     slots: Vec<Slot<W>>,
     last: CallId,
     due: usize,
+    /// How many of those are streaming calls.
+    due_streams: usize,
     taken: usize,
     deferred: usize,
     pub(super) deadlines: Deadlines,
@@ -88,6 +93,7 @@ impl<W> Asked<W> {
             slots: Vec::new(),
             last: CallId::CONNECTION,
             due: 0,
+            due_streams: 0,
             taken: 0,
             deferred: 0,
             deadlines: Deadlines::new(),
@@ -104,34 +110,55 @@ impl<W> Asked<W> {
         self.due
     }
 
+    /// Streaming calls whose RESPONSE is due.
+    pub(super) const fn due_streams(&self) -> usize {
+        self.due_streams
+    }
+
     /// Opens a call: takes the next id whose slot is free.
     ///
     /// Spec: `call.id.order`, `call.id.wrap`.
-    pub(super) fn open(&mut self, waiter: W, deadline: Option<Time>, position: u64) -> CallId {
+    pub(super) fn open(
+        &mut self,
+        waiter: W,
+        deadline: Option<Time>,
+        position: u64,
+        streams: bool,
+    ) -> CallId {
         if self.taken * 2 >= self.slots.len() {
             self.grow();
         }
-        let mut id = self.last;
-        let index = loop {
-            id = match id {
-                CallId::CONNECTION => self.side.first(),
-                id => id.next(),
-            };
-            let index = self.index(id);
-            // At most half of the slots are taken, so a free one is near.
-            if self.slots.get(index).is_none_or(Slot::is_free) {
-                break index;
-            }
-        };
-        self.last = id;
+        let id = self.pass();
+        let index = self.index(id);
         self.due += 1;
+        self.due_streams += usize::from(streams);
         self.taken += 1;
         let deadline = deadline.unwrap_or(NEVER);
         self.deadlines.note(deadline);
         if let Some(slot) = self.slots.get_mut(index) {
-            *slot = Slot { id, due: true, deadline, position, waiter: Some(waiter), ..Slot::FREE };
+            let waiter = Some(waiter);
+            *slot = Slot { id, streams, due: true, deadline, position, waiter, ..Slot::FREE };
         }
         id
+    }
+
+    /// Takes the next id whose slot is free, and not the slot: for a call without a RESPONSE.
+    pub(super) fn pass(&mut self) -> CallId {
+        loop {
+            self.last = match self.last {
+                CallId::CONNECTION => self.side.first(),
+                id => id.next(),
+            };
+            // At most half of the slots are taken, so a free one is near.
+            if self.slots.get(self.index(self.last)).is_none_or(Slot::is_free) {
+                return self.last;
+            }
+        }
+    }
+
+    /// Whether this is a streaming call.
+    pub(super) fn streams(&self, id: CallId) -> bool {
+        self.slot(id).is_some_and(|slot| slot.streams)
     }
 
     pub(super) fn status(&self, id: CallId) -> Status {
@@ -142,23 +169,26 @@ impl<W> Asked<W> {
         }
     }
 
-    /// The RESPONSE of a call has come: whoever waits is answered.
-    pub(super) fn end(&mut self, id: CallId) {
+    /// The RESPONSE of a call has come: whoever waits is answered. Returns whether it was a streaming call.
+    pub(super) fn end(&mut self, id: CallId) -> bool {
         let Some(slot) = Self::find(&mut self.slots, id) else {
-            return;
+            return false;
         };
         if !slot.due {
-            return;
+            return false;
         }
+        let streams = slot.streams;
         slot.due = false;
         slot.answered = true;
         self.due -= 1;
+        self.due_streams -= usize::from(streams);
         if slot.deferred.take().is_some() {
             self.deferred -= 1;
         }
         if slot.is_free() {
             self.taken -= 1;
         }
+        streams
     }
 
     /// The caller is answered before the RESPONSE has come.
@@ -253,6 +283,7 @@ impl<W> Asked<W> {
             }
             slot.due = false;
             self.due -= 1;
+            self.due_streams -= usize::from(slot.streams);
             if slot.deferred.take().is_some() {
                 self.deferred -= 1;
             }
@@ -323,31 +354,31 @@ mod tests {
     #[test]
     fn ids_count_up_by_two_and_wrap_past_the_connection() {
         let mut asked = table();
-        assert_eq!(asked.open(0, None, 0), CallId::new(1));
-        assert_eq!(asked.open(0, None, 0), CallId::new(3));
+        assert_eq!(asked.open(0, None, 0, false), CallId::new(1));
+        assert_eq!(asked.open(0, None, 0, false), CallId::new(3));
         finish(&mut asked, CallId::new(1));
         asked.last = CallId::new(u32::MAX - 2);
-        assert_eq!(asked.open(0, None, 0), CallId::new(u32::MAX));
-        assert_eq!(asked.open(0, None, 0), CallId::new(1));
+        assert_eq!(asked.open(0, None, 0, false), CallId::new(u32::MAX));
+        assert_eq!(asked.open(0, None, 0, false), CallId::new(1));
         assert_eq!(
-            asked.open(0, None, 0),
+            asked.open(0, None, 0, false),
             CallId::new(5),
             "3 is still open, so its slot is skipped"
         );
 
         let mut asked = Asked::new(Side::Acceptor);
-        assert_eq!(asked.open(0, None, 0), CallId::new(2));
+        assert_eq!(asked.open(0, None, 0, false), CallId::new(2));
         asked.last = CallId::new(u32::MAX - 3);
-        assert_eq!(asked.open(0, None, 0), CallId::new(u32::MAX - 1));
-        assert_eq!(asked.open(0, None, 0), CallId::new(4), "2 is still open");
+        assert_eq!(asked.open(0, None, 0, false), CallId::new(u32::MAX - 1));
+        assert_eq!(asked.open(0, None, 0, false), CallId::new(4), "2 is still open");
     }
 
     #[test]
     fn an_id_with_the_slot_of_an_open_call_is_skipped() {
         let mut asked = table();
-        let long = asked.open(0, None, 0);
+        let long = asked.open(0, None, 0, false);
         for _ in 0..1_000 {
-            let id = asked.open(0, None, 0);
+            let id = asked.open(0, None, 0, false);
             assert_ne!(index(id, asked.slots.len()), index(long, asked.slots.len()), "{id}");
             finish(&mut asked, id);
         }
@@ -358,7 +389,7 @@ mod tests {
     #[test]
     fn a_table_grows_without_losing_a_call() {
         let mut asked = table();
-        let ids: Vec<_> = (0..1_000).map(|n| asked.open(n, None, 0)).collect();
+        let ids: Vec<_> = (0..1_000).map(|n| asked.open(n, None, 0, false)).collect();
         assert_eq!((asked.due(), asked.taken), (1_000, 1_000));
         for (n, id) in ids.into_iter().enumerate() {
             assert_eq!(asked.waiter(id).copied(), u32::try_from(n).ok());
@@ -371,7 +402,7 @@ mod tests {
     #[test]
     fn a_waiter_and_a_response_end_apart() {
         let mut asked = table();
-        let id = asked.open(7, None, 0);
+        let id = asked.open(7, None, 0, false);
         assert_eq!(asked.take(id), None, "not answered");
         asked.answer_early(id);
         assert_eq!(asked.status(id), Status::GivenUp);

@@ -2,7 +2,11 @@
 //!
 //! Token buckets in virtual time: one number each, no timer. Knows no frame and no call.
 
+use super::flow::FRAME_COST;
 use crate::Time;
+
+/// Frames without an item that may be on their way when a streaming call ends: END, credit, CANCEL.
+const LATE_FREE_FRAMES: u32 = 4;
 
 /// A bucket that fills at a steady rate up to its burst.
 #[derive(Clone, Debug)]
@@ -45,12 +49,14 @@ pub(super) struct Budgets {
     /// Frames of unknown types that may be skipped.
     pub(super) skipped: Bucket,
     /// Frames for calls that have ended.
-    pub(super) late: Bucket,
+    late: Bucket,
+    /// Late frames beside those: what was on its way on streaming calls when they ended.
+    late_allowance: u64,
     /// PINGs of the peer.
     pub(super) pings: Bucket,
     /// CANCELs of the peer.
     pub(super) cancels: Bucket,
-    /// LIMITS and graceful GOAWAYs of the peer.
+    /// LIMITS of the peer.
     pub(super) limits: Bucket,
     /// CANCELs of this side: half of what the peer must bear, so that frames which the network
     /// bunches up never reach the peer's bound.
@@ -62,10 +68,31 @@ impl Budgets {
         Self {
             skipped: Bucket::new(100, 1_000),
             late: Bucket::new(1_000, 10_000),
+            late_allowance: 0,
             pings: Bucket::new(10, 100),
             cancels: Bucket::new(100, 1_000),
             limits: Bucket::new(10, 100),
             own_cancels: Bucket::new(50, 500),
+        }
+    }
+
+    /// A streaming call has ended while its peer could still send items of this cost: that many of the
+    /// smallest frames, and a few that cost nothing, are borne beside the budget.
+    ///
+    /// Spec: `stream.late.allowance`.
+    pub(super) fn bear_late(&mut self, unused_credit: u32) {
+        let frames = unused_credit / FRAME_COST + LATE_FREE_FRAMES;
+        self.late_allowance = self.late_allowance.saturating_add(u64::from(frames));
+    }
+
+    /// A late frame has come; `false` = too many have.
+    pub(super) fn take_late(&mut self, now: Time) -> bool {
+        match self.late_allowance.checked_sub(1) {
+            Some(left) => {
+                self.late_allowance = left;
+                true
+            }
+            None => self.late.take(now),
         }
     }
 }

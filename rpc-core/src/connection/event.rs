@@ -23,6 +23,40 @@ pub enum Event<'i> {
     Opened,
     /// A call of the peer whose message is whole: run its handler, then `reply`.
     Request(Request<'i>),
+    /// A one-way call of the peer: run its handler and then tell `oneway_done`. Nothing answers it.
+    OneWay {
+        /// The call; its id answers to nothing.
+        request: Request<'i>,
+        /// What it costs, for `oneway_done`.
+        cost: u32,
+    },
+    /// An item of a streaming call has come. It is told once, in order; its bytes count against the window
+    /// until `consumed`.
+    Item {
+        /// The call.
+        id: CallId,
+        /// The item.
+        message: Inbound<'i>,
+        /// What it costs, for `consumed`.
+        cost: u32,
+        /// No other item follows: END stood on it.
+        last: bool,
+    },
+    /// The caller's items have ended, without another item. A caller is told by `Response` alone.
+    End {
+        /// The call.
+        id: CallId,
+    },
+    /// Who was told to `Wait` with an item of this call may try again.
+    Writable {
+        /// The call.
+        id: CallId,
+    },
+    /// The callee wants no more items of this call; the call goes on.
+    Stopped {
+        /// The call.
+        id: CallId,
+    },
     /// A call of this side has ended; its slot is answered and waits for `take`. There is room for
     /// another call.
     Response {
@@ -63,6 +97,22 @@ pub struct Request<'i> {
     pub metadata: Cow<'i, [u8]>,
     /// The arguments.
     pub message: Inbound<'i>,
+    /// What kind of call its caller has opened. A callee whose method is of another kind refuses it.
+    pub shape: RequestShape,
+}
+
+/// What kind of call a request opens.
+///
+/// Spec: `call.request.unary`, `stream.open.form`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestShape {
+    /// One message, or a one-way call.
+    Unary,
+    /// Items may come, and items may be sent before the reply.
+    Stream {
+        /// The caller has said END already: no items will come.
+        ended: bool,
+    },
 }
 
 /// How a request names its method.
@@ -142,6 +192,43 @@ pub struct NewCall<'a> {
     /// The arguments. A message that fits one frame is copied and stays, so that its buffer can be used
     /// again; a larger one is taken when the call is accepted. Untouched when the call is refused.
     pub payload: &'a mut Payload,
+    /// What kind of call it is; one-way calls ignore it.
+    pub shape: Shape,
+}
+
+/// What kind of call is opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// One message there, one back.
+    #[default]
+    Unary,
+    /// A streaming call. The arguments are its first message; items follow.
+    Stream {
+        /// The caller sends items. Otherwise its side ends at once.
+        items_out: bool,
+        /// The callee sends items. Otherwise its DATA are fragments of a result.
+        items_in: bool,
+    },
+}
+
+/// Why an item was not taken. Its payload is untouched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ItemRefusal {
+    /// There is no credit, a large item of this call is still being sent, or the send buffer is full: try
+    /// again after [`Event::Writable`].
+    #[error("the stream has no room now")]
+    Wait,
+    /// The peer wants no more items, or this direction or the call has ended.
+    #[error("the stream has ended")]
+    Stopped,
+    /// The item is longer than this side sends, the peer accepts or its window holds.
+    #[error("the item has {len} bytes, at most {max} can be sent")]
+    TooLarge {
+        /// Its length in bytes.
+        len: usize,
+        /// The longest that could be sent.
+        max: usize,
+    },
 }
 
 /// A call that was not opened: no byte of it has been or will be sent.
@@ -157,8 +244,9 @@ pub struct Refused<W> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The peer's limit of open calls, or of messages that are being sent, is reached: try again after
-    /// [`Event::Opened`], [`Event::Response`] or [`Event::MoreCalls`].
+    /// The peer's limit of open calls of this kind, of messages that are being sent, or of one-way calls
+    /// that are not done is reached: try again after [`Event::Opened`], [`Event::Response`] or
+    /// [`Event::MoreCalls`].
     #[error("the peer's limit of open calls is reached")]
     Busy,
     /// More bytes wait to be written than `send_buffer_bytes` allows: try again when some are.

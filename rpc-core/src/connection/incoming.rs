@@ -4,15 +4,18 @@
 //! Faults of the whole connection are errors; faults of one call are answered on that call.
 
 use super::asked::Status;
-use super::fragments::not_empty;
-use super::gather::Opening;
-use super::{Connection, DEADLINE_MS_MAX, Event, Inbound, MethodName, Request, Response, Stage};
+use super::{
+    Connection, DEADLINE_MS_MAX, Event, Inbound, MethodName, Request, RequestShape, Response, Stage,
+};
 use crate::frame::{self, Fault, Flags, Frame, GoAway, Hello, metadata};
-use crate::{CallId, CloseCode, Code, Limits, MethodId, ProtocolError, Retry, Time};
+use crate::{CallId, CloseCode, Code, MethodId, ProtocolError, Retry, Time};
 use bytes::Bytes;
 use std::borrow::Cow;
 
 pub(super) type Outcome<'i> = Result<Option<Event<'i>>, ProtocolError>;
+
+/// How a call that may not run is answered.
+pub(super) type NotAdmitted = (Code, Retry, Cow<'static, str>);
 
 impl<W> Connection<W> {
     pub(super) fn handle<'i>(&mut self, now: Time, frame: Frame<'i>) -> Outcome<'i> {
@@ -21,12 +24,12 @@ impl<W> Connection<W> {
             Frame::Response(response) => self.on_response(now, response),
             Frame::Data(data) => self.on_data(now, data),
             Frame::Hello(hello) => self.on_hello(now, hello),
-            Frame::Credit { id, .. } => self.on_credit(now, id),
+            Frame::Credit { id, bytes } => self.on_credit(now, id, bytes),
             Frame::Cancel { id, .. } => self.on_cancel(now, id),
             Frame::Ping(token) => self.on_ping(now, token),
             // That bytes came is what was wanted.
             Frame::Pong(_) => Ok(None),
-            Frame::GoAway(goaway) => self.on_goaway(goaway),
+            Frame::GoAway(goaway) => self.on_goaway(now, goaway),
             Frame::Limits(calls) => self.on_limits(now, calls),
             Frame::Skipped => self.on_skipped(now),
         }
@@ -54,10 +57,11 @@ impl<W> Connection<W> {
         self.peer_calls = hello.calls;
         self.peer = hello;
         self.starved = false;
+        self.raise_windows();
         Ok(Some(Event::Opened))
     }
 
-    /// Spec: `call.id.order`, `call.slots.limit`, `call.message.limit`.
+    /// Spec: `call.id.order`, `call.id.skip`, `call.slots.limit`, `call.message.limit`.
     #[inline]
     pub(super) fn on_request<'i>(&mut self, now: Time, request: frame::Request<'i>) -> Outcome<'i> {
         let id = request.id;
@@ -70,18 +74,32 @@ impl<W> Connection<W> {
                 ),
             ));
         }
+        if self.owed.stage(id).is_some() {
+            return Err(ProtocolError::new(
+                CloseCode::CALL_ID,
+                format!("REQUEST has the call id {id}, which is open from the last time round"),
+            ));
+        }
         self.owed.saw(id);
+        let is_unary = request.flags.has(Flags::END) && !request.flags.has(Flags::NOMSG);
+        if request.flags.has(Flags::ONEWAY) {
+            return self.on_oneway(now, request);
+        }
         if self.phase.leaving.is_some() {
+            if !is_unary {
+                self.budgets.bear_late(self.limits.window_bytes);
+            }
             return Ok(None);
         }
-        if request.flags.has(Flags::ONEWAY) {
-            return self.drop_oneway(&request);
-        }
-        let method = match self.admit(&request) {
+        let streams = !is_unary && request.total.is_none();
+        let method = match self.admit_call(streams).and_then(|()| self.admit(&request)) {
             Ok(method) => method,
             Err((code, retry, message)) => {
                 self.owed.accept(id);
                 self.refuse(id, code, retry, &message);
+                if !is_unary {
+                    self.budgets.bear_late(self.limits.window_bytes);
+                }
                 return Ok(None);
             }
         };
@@ -91,6 +109,10 @@ impl<W> Connection<W> {
             return self.begin_request(&request, total, deadline);
         }
         self.owed.insert(id, Stage::Running, deadline);
+        let ended = request.flags.has(Flags::END);
+        if streams {
+            self.serve_stream(id, ended);
+        }
         Ok(Some(Event::Request(Request {
             id,
             method,
@@ -98,19 +120,36 @@ impl<W> Connection<W> {
             deadline,
             metadata: Cow::Borrowed(request.metadata),
             message: Inbound::Borrowed(request.payload),
+            shape: match streams {
+                true => RequestShape::Stream { ended },
+                false => RequestShape::Unary,
+            },
         })))
+    }
+
+    /// Whether one more call of this kind may be open. A cut request counts as unary: whether it streams
+    /// shows in its last frame.
+    fn admit_call(&self, streams: bool) -> Result<(), NotAdmitted> {
+        let message = match streams {
+            true if self.owed.streams() >= self.limits.streams as usize => self.too_many_streams(),
+            false if self.owed.unary() >= self.limits.calls as usize => {
+                format!("{} calls are open already", self.owed.unary())
+            }
+            _ => return Ok(()),
+        };
+        Err((Code::RESOURCE_EXHAUSTED, Retry::Safe, message.into()))
+    }
+
+    pub(super) fn too_many_streams(&self) -> String {
+        format!("{} streaming calls are open already", self.owed.streams())
     }
 
     /// Whether a call may run, and what it calls; otherwise the reply that refuses it, for the first of its
     /// reasons in the order of the spec.
-    fn admit<'i>(
+    pub(super) fn admit<'i>(
         &self,
         request: &frame::Request<'i>,
-    ) -> Result<MethodName<'i>, (Code, Retry, Cow<'static, str>)> {
-        if self.owed.len() >= self.limits.calls as usize {
-            let message = format!("{} calls are open already", self.owed.len());
-            return Err((Code::RESOURCE_EXHAUSTED, Retry::Safe, message.into()));
-        }
+    ) -> Result<MethodName<'i>, NotAdmitted> {
         let metadata_max = self.limits.metadata_bytes as usize;
         if request.metadata.len() > metadata_max {
             let len = request.metadata.len();
@@ -130,43 +169,8 @@ impl<W> Connection<W> {
             let message = "the deadline had passed when the request came";
             return Err((Code::DEADLINE_EXCEEDED, Retry::Safe, message.into()));
         }
-        let method = method_name(request.method, request.metadata)
-            .map_err(|message| (Code::INVALID_ARGUMENT, Retry::Safe, message.into()))?;
-        let is_unary = request.flags.has(Flags::END) || request.total.is_some();
-        if !is_unary || request.flags.has(Flags::NOMSG) {
-            let message = "the method takes one message";
-            return Err((Code::UNIMPLEMENTED, Retry::Never, message.into()));
-        }
-        Ok(method)
-    }
-
-    /// Spec: `frame.fragment.first`.
-    fn begin_request<'i>(
-        &mut self,
-        request: &frame::Request<'i>,
-        total: u32,
-        deadline: Option<Time>,
-    ) -> Outcome<'i> {
-        not_empty(request.id, request.payload)?;
-        let opening = Opening {
-            method: request.method,
-            signature: request.signature,
-            metadata: request.metadata.to_vec(),
-        };
-        self.gather.begin(request.id, total, Some(opening), request.payload)?;
-        self.owed.insert(request.id, Stage::Gathering, deadline);
-        Ok(None)
-    }
-
-    /// Spec: `call.oneway.unserved`.
-    fn drop_oneway<'i>(&mut self, request: &frame::Request<'i>) -> Outcome<'i> {
-        self.oneways = self.oneways.saturating_add(1);
-        let cost = frame::HEAD_BYTES + request.overhead() + request.payload.len();
-        let cost = u32::try_from(cost).unwrap_or(u32::MAX);
-        if self.outbox.give_oneway_credit(cost) > Limits::FLOOR_WINDOW_BYTES {
-            return Err(ProtocolError::new(CloseCode::CREDIT, "one-way calls beyond their credit"));
-        }
-        Ok(None)
+        method_name(request.method, request.metadata)
+            .map_err(|message| (Code::INVALID_ARGUMENT, Retry::Safe, message.into()))
     }
 
     /// Spec: `call.response.once`, `frame.fragment.discard`.
@@ -190,6 +194,9 @@ impl<W> Connection<W> {
                 self.end_asked(id);
                 return Ok(Some(Event::MoreCalls));
             }
+        }
+        if response.code == Code::OK && self.asked.streams(id) {
+            self.ends_between_items(id)?;
         }
         let is_whole = response.code == Code::OK && response.payload.is_some();
         let message = match response.payload {
@@ -247,22 +254,10 @@ impl<W> Connection<W> {
         if self.outbox.drop_message(id) {
             self.message_left();
         }
-        self.asked.end(id);
-    }
-
-    /// Credit is for stream items and one-way calls, and this version sends neither: there is nothing
-    /// that it could allow.
-    ///
-    /// Spec: `frame.credit.unary`.
-    fn on_credit<'i>(&mut self, now: Time, id: CallId) -> Outcome<'i> {
-        let is_open = match self.side.owns(id) {
-            true => self.asked.status(id) != Status::Gone,
-            false => id == CallId::CONNECTION || self.owed.stage(id).is_some(),
-        };
-        if is_open {
-            return Ok(None);
+        if self.asked.end(id) {
+            self.outbox.drop_stream(id);
+            self.flows.remove(id);
         }
-        self.late(now, id)
     }
 
     /// Spec: `call.cancel.callee`.
@@ -271,8 +266,7 @@ impl<W> Connection<W> {
             return Err(flood("CANCEL"));
         }
         if self.side.owns(id) && self.asked.status(id) != Status::Gone {
-            // The peer wants no more items of a call that has none.
-            return Ok(None);
+            return Ok(self.on_stop(id));
         }
         match self.owed.stage(id) {
             None => return self.late(now, id),
@@ -285,6 +279,7 @@ impl<W> Connection<W> {
             Some(Stage::Replying) => self.abandon_reply(id),
             Some(Stage::Running) => {
                 self.owed.enter(id, Stage::Cancelled);
+                self.silence(id);
                 return Ok(Some(Event::Cancelled { id }));
             }
         }
@@ -295,17 +290,27 @@ impl<W> Connection<W> {
         if !self.budgets.pings.take(now) {
             return Err(flood("PING"));
         }
-        self.outbox.pong(token);
+        if !self.phase.parted {
+            self.outbox.pong(token);
+        }
         Ok(None)
     }
 
     /// Spec: `conn.goaway.above`, `conn.goaway.error`.
-    fn on_goaway<'i>(&mut self, goaway: GoAway) -> Outcome<'i> {
+    fn on_goaway<'i>(&mut self, now: Time, goaway: GoAway) -> Outcome<'i> {
+        if self.is_last_frame(&goaway) {
+            return self.on_last_frame();
+        }
+        // Each is looked at by every call that is open or waits.
+        if goaway.code == CloseCode::GRACEFUL && !self.budgets.limits.take(now) {
+            return Err(flood("GOAWAY"));
+        }
         self.phase.peer_leaving = Some(goaway.last_accepted);
         if goaway.code != CloseCode::GRACEFUL {
             self.phase.closed = true;
             self.outbox.clear();
             self.gather.clear();
+            self.flows.clear();
         }
         Ok(Some(Event::GoAway { code: goaway.code, reason: goaway.reason }))
     }
@@ -345,7 +350,7 @@ impl<W> Connection<W> {
     }
 
     pub(super) fn charge_late<'i>(&mut self, now: Time) -> Outcome<'i> {
-        match self.budgets.late.take(now) {
+        match self.budgets.take_late(now) {
             true => Ok(None),
             false => Err(flood("a call that has ended")),
         }
@@ -377,7 +382,7 @@ pub(super) fn method_name(
 }
 
 /// A response that this side gives itself.
-fn failed(code: Code, message: &str) -> Response<'static> {
+pub(super) fn failed(code: Code, message: &str) -> Response<'static> {
     let mut fault = Vec::new();
     Fault::new(message).encode(message.len(), &mut fault);
     Response {

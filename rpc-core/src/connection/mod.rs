@@ -1,7 +1,8 @@
 //! The machine in the middle: one connection, both of its directions, and no socket.
 //!
 //! Bytes, moments and wishes go in; events and bytes come out. Knows no clock, task or waker. This file
-//! is its face; `incoming` is what frames do, `caller` and `callee` are the verbs.
+//! is its face; `incoming` is what frames do; `caller`, `callee`, `items` and `oneway` are the verbs; `life`
+//! is its end.
 
 mod asked;
 mod budget;
@@ -10,27 +11,38 @@ mod caller;
 mod clock;
 mod deadlines;
 mod event;
+mod flow;
 mod fragments;
 mod gather;
 mod incoming;
+mod inflow;
+mod items;
+mod life;
+mod oneway;
 mod outbox;
 mod owed;
+mod returning;
+mod sending;
 mod transmit;
 
 pub use event::{
-    Event, Expiry, Inbound, MethodName, NewCall, Refusal, Refused, Reply, Request, Response, State,
-    Step,
+    Event, Expiry, Inbound, ItemRefusal, MethodName, NewCall, Refusal, Refused, Reply, Request,
+    RequestShape, Response, Shape, State, Step,
 };
 pub use transmit::Transmit;
 
-use crate::frame::{self, GoAway, Hello};
-use crate::{CallId, CloseCode, Limits, ProtocolError, Side, Time};
+use crate::frame::{self, AuthToken, Hello};
+use crate::{Limits, ProtocolError, Side, Time};
 use asked::Asked;
 use budget::Budgets;
 use clock::{Clock, NEVER, Silence};
+use flow::Flows;
 use gather::Gather;
-use outbox::{Cut, Outbox};
+use life::Phase;
+use oneway::OneWays;
+use outbox::{Left, Outbox};
 use owed::{Owed, Stage};
+use sending::Cut;
 
 /// Longest time that a deadline may lie ahead.
 const DEADLINE_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
@@ -50,6 +62,10 @@ const CONTROL_REPLIES_MAX: u32 = 100;
 /// - [`expire`](Self::expire), when the moment that [`timeout`](Self::timeout) names has come.
 /// - The verbs of a caller: [`call`](Self::call), [`take`](Self::take), [`cancel`](Self::cancel).
 /// - The verb of a callee: [`reply`](Self::reply), once for each [`Event::Request`].
+/// - Of either end of a streaming call: [`item`](Self::item), [`finish`](Self::finish),
+///   [`consumed`](Self::consumed), [`starving`](Self::starving), and [`stop`](Self::stop) of its callee.
+/// - Of one-way calls: [`oneway`](Self::oneway), and [`oneway_done`](Self::oneway_done) once for each
+///   [`Event::OneWay`].
 /// - Of the connection: [`close`](Self::close), [`fail`](Self::fail) and then [`fail_calls`](Self::fail_calls),
 ///   [`allow_calls`](Self::allow_calls).
 ///
@@ -62,15 +78,16 @@ const CONTROL_REPLIES_MAX: u32 = 100;
 /// # What it promises
 ///
 /// Every opened call is answered exactly once: by [`Event::Response`], [`Expiry::Call`] or
-/// [`fail_calls`](Self::fail_calls), unless it is cancelled first. No input panics, and none grows the machine
-/// beyond its limits: open calls, one message for each of them within the reassembly limit, and what
-/// [`reply`](Self::reply) and [`call`](Self::call) were given to send. Once warm, a small call allocates nothing.
+/// [`fail_calls`](Self::fail_calls), unless it is cancelled first. Items are told once and in order. No input
+/// panics, and none grows the machine beyond its limits: open calls, one message for each of them within the
+/// reassembly limit, one item for each stream within its window, and what [`reply`](Self::reply),
+/// [`call`](Self::call) and [`item`](Self::item) were given to send. Once warm, a small call allocates nothing.
 /// After a breach a GOAWAY is in the outbox and nothing more is read.
 ///
 /// # Example
 ///
 /// ```
-/// use rpc_core::connection::{Connection, Event, NewCall, Reply, Transmit};
+/// use rpc_core::connection::{Connection, Event, NewCall, Reply, Shape, Transmit};
 /// use rpc_core::{Limits, MethodId, Payload, Side, Time};
 ///
 /// fn written(from: &mut Connection<&str>) -> Vec<u8> {
@@ -92,6 +109,7 @@ const CONTROL_REPLIES_MAX: u32 = 100;
 ///     deadline: None,
 ///     metadata: &[],
 ///     payload: &mut Payload::from(b"hello".to_vec()),
+///     shape: Shape::Unary,
 /// };
 /// let id = dialer.call(now, call, "whoever waits").unwrap();
 ///
@@ -126,6 +144,9 @@ pub struct Connection<W> {
     asked: Asked<W>,
     owed: Owed,
     gather: Gather,
+    /// Streaming calls only.
+    flows: Flows,
+    oneways: OneWays,
     outbox: Outbox,
     budgets: Budgets,
     clock: Clock,
@@ -135,18 +156,15 @@ pub struct Connection<W> {
     starved: bool,
     /// `MoreCalls` is to be told.
     more_calls: bool,
-    oneways: u64,
 }
 
-/// What has been said about the connection as a whole.
-#[derive(Debug, Default)]
-struct Phase {
-    opened: bool,
-    closed: bool,
-    /// The last call of the peer that this side takes up, when it has sent a GOAWAY.
-    leaving: Option<CallId>,
-    /// The last call of this side that the peer takes up, when it has sent a GOAWAY.
-    peer_leaving: Option<CallId>,
+/// What a HELLO says beside the limits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HelloExtras {
+    /// What this side calls itself; empty = it does not say. Cut to 256 bytes.
+    pub peer_name: String,
+    /// Who this side is; empty = it does not say.
+    pub auth_token: AuthToken,
 }
 
 impl<W> Connection<W> {
@@ -155,9 +173,17 @@ impl<W> Connection<W> {
     /// Limits below the floors of the spec are raised to them, for no peer could keep them.
     #[must_use]
     pub fn new(side: Side, limits: Limits, now: Time) -> Self {
+        Self::with_hello(side, limits, HelloExtras::default(), now)
+    }
+
+    /// As [`new`](Self::new), with a HELLO that says more about this side.
+    #[must_use]
+    pub fn with_hello(side: Side, limits: Limits, extras: HelloExtras, now: Time) -> Self {
         let limits = within_floors(limits);
         let mut outbox = Outbox::default();
-        Hello::of(&limits).encode(outbox.frames());
+        let HelloExtras { peer_name, auth_token } = extras;
+        let hello = Hello { name: peer_name, auth_token, ..Hello::of(&limits) };
+        hello.encode(outbox.frames());
         Self {
             side,
             now,
@@ -167,13 +193,14 @@ impl<W> Connection<W> {
             asked: Asked::new(side),
             owed: Owed::new(),
             gather: Gather::new(limits.reassembly_bytes),
+            flows: Flows::new(),
+            oneways: OneWays::default(),
             outbox,
             budgets: Budgets::new(),
             clock: Clock::new(&limits, now),
             partial: 0,
             starved: false,
             more_calls: false,
-            oneways: 0,
             limits,
         }
     }
@@ -182,8 +209,8 @@ impl<W> Connection<W> {
     ///
     /// `input` is everything that has come and is not consumed. A step that consumed nothing and has no event
     /// needs more bytes; asking again costs no more than a look at the head. A step may have an event and
-    /// have consumed nothing: read on. After `transmit` has returned `true` it is worth one `read` even
-    /// without input, because room for a large call may have come up.
+    /// have consumed nothing: read on. After `transmit` has returned `true` read even without input until
+    /// there is no event, because room for a large call or for items may have come up.
     ///
     /// # Errors
     ///
@@ -195,7 +222,13 @@ impl<W> Connection<W> {
             (self.more_calls, self.starved) = (false, false);
             return Ok(Step { consumed: 0, event: Some(Event::MoreCalls) });
         }
-        if input.is_empty() || self.phase.closed {
+        if self.flows.is_congested() && !self.is_congested() {
+            self.flows.drained();
+        }
+        if let Some(id) = self.flows.next_ready() {
+            return Ok(Step { consumed: 0, event: Some(Event::Writable { id }) });
+        }
+        if input.is_empty() || self.phase.closed || self.phase.peer_parted {
             return Ok(Step { consumed: 0, event: None });
         }
         self.now = now;
@@ -235,6 +268,7 @@ impl<W> Connection<W> {
         self.now = now;
         match self.clock.expire(now) {
             None => {}
+            Some(Silence::Ping(_)) if self.phase.parted => {}
             Some(Silence::Ping(token)) => frame::encode_ping(token, self.outbox.frames()),
             Some(Silence::NoHello) => return Some(self.silent("the peer sent no HELLO in time")),
             Some(Silence::NoAnswer) => {
@@ -263,71 +297,27 @@ impl<W> Connection<W> {
         (next != NEVER).then_some(next)
     }
 
-    /// Ends the connection.
-    ///
-    /// `GRACEFUL` sends a GOAWAY and lets calls that are open, and new calls of this side, be finished; the
-    /// state becomes [`State::Drained`] in time. Any other code sends its GOAWAY and closes at once: call
-    /// [`fail_calls`](Self::fail_calls). The reason is cut to 256 bytes.
-    ///
-    /// Spec: `conn.goaway.finish`.
-    pub fn close(&mut self, code: CloseCode, reason: &str) {
-        if self.phase.closed {
-            return;
-        }
-        if code != CloseCode::GRACEFUL {
-            return self.shut(code, reason);
-        }
-        if self.phase.leaving.is_none() {
-            self.phase.leaving = Some(self.owed.accepted());
-            self.go_away(code, reason);
-        }
-    }
-
-    /// The transport is gone: nothing more is written or read. Call [`fail_calls`](Self::fail_calls).
-    pub fn fail(&mut self) {
-        self.phase.closed = true;
-        self.outbox.clear();
-        self.gather.clear();
-    }
-
     /// Changes how many unary calls of the peer may be open, and tells the peer. Calls beyond the new
     /// limit that are on their way are refused; open ones go on.
     ///
     /// Spec: `conn.limits.bind`.
     pub fn allow_calls(&mut self, calls: u32) {
         self.limits.calls = calls;
-        if !self.phase.closed {
+        if !self.phase.closed && !self.phase.parted {
             self.outbox.call_limit(calls);
         }
-    }
-
-    /// How far the life of the connection has come.
-    #[must_use]
-    pub fn state(&self) -> State {
-        let Phase { opened, closed, leaving, peer_leaving } = &self.phase;
-        if *closed {
-            State::Closed
-        } else if leaving.is_some() && self.owed.len() == 0 && self.asked.due() == 0 {
-            State::Drained
-        } else if leaving.is_some() || peer_leaving.is_some() {
-            State::Draining
-        } else if *opened {
-            State::Open
-        } else {
-            State::Opening
-        }
-    }
-
-    /// Whether this side has sent a GOAWAY.
-    #[must_use]
-    pub const fn is_leaving(&self) -> bool {
-        self.phase.leaving.is_some()
     }
 
     /// What the peer's HELLO said, once it has come.
     #[must_use]
     pub fn peer(&self) -> Option<&Hello> {
         self.phase.opened.then_some(&*self.peer)
+    }
+
+    /// The token of the peer's HELLO; empty if it sent none or it was taken before. It stays here no longer
+    /// than it is needed.
+    pub fn take_auth_token(&mut self) -> AuthToken {
+        std::mem::take(&mut self.peer.auth_token)
     }
 
     /// The limits of this side, as they bind the peer.
@@ -348,10 +338,16 @@ impl<W> Connection<W> {
         self.owed.len()
     }
 
-    /// One-way calls of the peer that were dropped, because this version serves none.
+    /// How many of [`open_calls`](Self::open_calls) are streaming calls.
     #[must_use]
-    pub const fn dropped_oneways(&self) -> u64 {
-        self.oneways
+    pub const fn open_streams(&self) -> usize {
+        self.asked.due_streams()
+    }
+
+    /// How many of [`served_calls`](Self::served_calls) are streaming calls.
+    #[must_use]
+    pub const fn served_streams(&self) -> usize {
+        self.owed.streams()
     }
 
     /// Moves what should be written next into `out`: all small frames, then at most two frames of large
@@ -366,11 +362,8 @@ impl<W> Connection<W> {
             return false;
         }
         let cut = self.cut();
-        for id in self.outbox.transmit(cut, out).into_iter().flatten() {
-            if !self.side.owns(id) {
-                self.owed.remove(id);
-            }
-            self.message_left();
+        for left in self.outbox.transmit(cut, &mut self.flows, out).into_iter().flatten() {
+            self.left(left);
         }
         true
     }
@@ -391,7 +384,9 @@ impl<W> Connection<W> {
     /// a handler wait to be written, and after the end.
     #[must_use]
     pub const fn wants_read(&self) -> bool {
-        !self.phase.closed && self.outbox.control_replies() <= CONTROL_REPLIES_MAX
+        !self.phase.closed
+            && !self.phase.peer_parted
+            && self.outbox.control_replies() <= CONTROL_REPLIES_MAX
     }
 
     /// What the peer accepts of a message, and this side is willing to send in one frame.
@@ -416,33 +411,29 @@ impl<W> Connection<W> {
         (self.peer.metadata_bytes as usize).min(usize::from(u16::MAX)).min(room)
     }
 
+    fn is_congested(&self) -> bool {
+        self.outbox.unsent_bytes() >= self.limits.send_buffer_bytes
+    }
+
+    fn left(&mut self, left: Left) {
+        match left {
+            Left::Request => {}
+            Left::Reply(id) => self.end_owed(id),
+            Left::Opening(id) | Left::Item(id) => {
+                if let Some(flow) = self.flows.get_mut(id) {
+                    flow.out.sending = None;
+                }
+                self.flows.tell(id);
+            }
+        }
+        if !matches!(left, Left::Item(_)) {
+            self.message_left();
+        }
+    }
+
     /// A large message has left the outbox: another may begin.
     fn message_left(&mut self) {
         self.more_calls |= self.starved;
-    }
-
-    fn silent(&mut self, reason: &str) -> Expiry {
-        let error = ProtocolError::new(CloseCode::TIMEOUT, reason);
-        self.shut(error.code(), error.reason());
-        Expiry::Connection(error)
-    }
-
-    /// Sends the last GOAWAY and closes.
-    fn shut(&mut self, code: CloseCode, reason: &str) {
-        self.outbox.drop_messages();
-        self.gather.clear();
-        self.outbox.append_singles();
-        self.go_away(code, reason);
-        self.phase.closed = true;
-    }
-
-    fn go_away(&mut self, code: CloseCode, reason: &str) {
-        let goaway = GoAway {
-            last_accepted: self.phase.leaving.unwrap_or_else(|| self.owed.accepted()),
-            code,
-            reason: reason.to_owned(),
-        };
-        goaway.encode(self.outbox.frames());
     }
 }
 

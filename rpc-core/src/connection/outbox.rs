@@ -4,86 +4,27 @@
 //! frame each, behind them: a small frame never waits for more than the turns of one batch. Knows the
 //! peer's bounds only as numbers that are passed in, and no reason why anything is sent.
 
+use super::flow::Flows;
+use super::sending::{Cut, Part, Sending, Words};
 use super::transmit::{Batch, Transmit};
-use crate::frame::{self, Data, Flags, Response};
-use crate::{CallId, Code, Payload, Retry};
-use bytes::Bytes;
+use crate::frame;
+use crate::{CallId, Payload};
 use std::collections::VecDeque;
 
 /// Frames of large messages in one batch: one is on its way while the next is ready.
 pub(super) const TURNS: usize = 2;
 
-/// What the peer accepts of large messages.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Cut {
-    /// Body of one frame.
-    pub(super) frame_bytes: usize,
-    /// Sum of the totals that are begun and unfinished.
-    pub(super) reassembly_bytes: usize,
-}
-
-/// What a large message is part of.
-#[derive(Debug)]
-enum Part {
-    /// The rest of a request, whose first frame has been appended.
+/// A large message that is wholly handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// A unary request.
     Request,
-    /// A result, which ends with a RESPONSE.
-    Result { retry: Retry, app: u16, metadata: Vec<u8> },
-}
-
-/// A large message on its way.
-#[derive(Debug)]
-struct Sending {
-    id: CallId,
-    part: Part,
-    total: u32,
-    left: usize,
-    slices: VecDeque<Bytes>,
-}
-
-impl Sending {
-    fn is_begun(&self) -> bool {
-        self.left < self.total as usize
-    }
-
-    /// Appends the next frame.
-    fn turn(&mut self, frame_bytes: usize, out: &mut Batch) {
-        match &self.part {
-            Part::Request if self.left <= frame_bytes => self.data(Flags::END, self.left, out),
-            Part::Result { retry, app, metadata } if self.left + metadata.len() <= frame_bytes => {
-                let response = Response {
-                    id: self.id,
-                    code: Code::OK,
-                    retry: *retry,
-                    app: *app,
-                    metadata,
-                    payload: None,
-                };
-                response.encode_before(Some(self.left), &mut out.bytes);
-                out.push_front_of(&mut self.slices, self.left);
-                self.left = 0;
-            }
-            // The last frame always carries something, even when only its metadata did not fit.
-            Part::Request | Part::Result { .. } => {
-                let room =
-                    if self.is_begun() { frame_bytes } else { frame_bytes.saturating_sub(4) };
-                let len = room.min(self.left.saturating_sub(1));
-                self.data(Flags::MORE, len, out);
-            }
-        }
-    }
-
-    fn data(&mut self, flags: Flags, len: usize, out: &mut Batch) {
-        let data = Data { id: self.id, flags, credit: 0, rest: &[] };
-        if self.is_begun() {
-            data.encode_before(len, &mut out.bytes);
-        } else {
-            data.encode_before(4 + len, &mut out.bytes);
-            out.bytes.extend_from_slice(&self.total.to_be_bytes());
-        }
-        out.push_front_of(&mut self.slices, len);
-        self.left = self.left.saturating_sub(len);
-    }
+    /// The request of this streaming call.
+    Opening(CallId),
+    /// The result of this call, or an item with the RESPONSE that follows it.
+    Reply(CallId),
+    /// An item of this call.
+    Item(CallId),
 }
 
 /// The bytes and messages that wait.
@@ -101,8 +42,13 @@ pub(super) struct Outbox {
     turns: VecDeque<Sending>,
     /// Results that wait for room in the peer's reassembly.
     waiting: VecDeque<Sending>,
+    /// Items whose next frame is not covered by credit. They do not count as bytes that wait: a reader who
+    /// stopped must hold up nobody else.
+    parked: Vec<Sending>,
     begun_bytes: usize,
     queued_bytes: usize,
+    /// Streaming requests that are being sent.
+    openings: usize,
 }
 
 impl Outbox {
@@ -130,9 +76,13 @@ impl Outbox {
         self.pong = Some(token);
     }
 
-    /// Gives one-way credit back; returns what waits to be given.
-    pub(super) fn give_oneway_credit(&mut self, bytes: u32) -> u32 {
+    /// Gives one-way credit back.
+    pub(super) fn give_oneway_credit(&mut self, bytes: u32) {
         self.oneway_credit = self.oneway_credit.saturating_add(bytes);
+    }
+
+    /// One-way credit that waits to be given back.
+    pub(super) const fn oneway_credit(&self) -> u32 {
         self.oneway_credit
     }
 
@@ -151,6 +101,11 @@ impl Outbox {
         position < self.taken
     }
 
+    /// Whether everything before this position has been handed out.
+    pub(super) const fn is_taken(&self, position: u64) -> bool {
+        position <= self.taken
+    }
+
     /// Whether a cut request may begin now.
     pub(super) fn may_begin(&self, total: usize, cut: Cut) -> bool {
         self.waiting.is_empty() && self.fits(total, cut)
@@ -160,10 +115,16 @@ impl Outbox {
         total <= cut.reassembly_bytes.saturating_sub(self.begun_bytes)
     }
 
+    /// Streaming requests of which a part waits to be sent.
+    pub(super) const fn openings(&self) -> usize {
+        self.openings
+    }
+
     /// Begins a cut request, whose head has been appended: the first `first_bytes` follow at once.
     pub(super) fn begin_request(
         &mut self,
         id: CallId,
+        part: Part,
         total: u32,
         payload: Payload,
         first_bytes: usize,
@@ -171,27 +132,68 @@ impl Outbox {
         let mut slices = VecDeque::from(payload.into_slices());
         self.batch.push_front_of(&mut slices, first_bytes);
         let left = (total as usize).saturating_sub(first_bytes);
+        self.openings += usize::from(matches!(part, Part::Opening { .. }));
         self.begun_bytes += total as usize;
         self.queued_bytes += left;
-        self.turns.push_back(Sending { id, part: Part::Request, total, left, slices });
+        self.turns.push_back(Sending { id, part, total, left, slices });
     }
 
     /// Queues a result that must be cut.
-    pub(super) fn queue_result(
-        &mut self,
-        id: CallId,
-        total: u32,
-        payload: Payload,
-        (retry, app, metadata): (Retry, u16, Vec<u8>),
-    ) {
+    pub(super) fn queue_result(&mut self, id: CallId, total: u32, payload: Payload, words: Words) {
         self.queued_bytes += total as usize;
         self.waiting.push_back(Sending {
             id,
-            part: Part::Result { retry, app, metadata },
+            part: Part::Result(words),
             total,
             left: total as usize,
             slices: payload.into_slices().into(),
         });
+    }
+
+    /// Begins an item of which at least the beginning is covered by credit.
+    pub(super) fn begin_item(&mut self, id: CallId, total: u32, payload: Payload, last: bool) {
+        self.queued_bytes += total as usize;
+        self.turns.push_back(Sending {
+            id,
+            part: Part::Item { last, then: None },
+            total,
+            left: total as usize,
+            slices: payload.into_slices().into(),
+        });
+    }
+
+    /// END follows what is being sent of this call.
+    pub(super) fn end_after(&mut self, id: CallId) {
+        let mut sending = self.turns.iter_mut().chain(&mut self.parked);
+        match sending.find(|message| message.id == id).map(|message| &mut message.part) {
+            Some(Part::Opening { end }) => *end = true,
+            Some(Part::Item { last, .. }) => *last = true,
+            _ => debug_assert!(false, "nothing of call {id} is being sent"),
+        }
+    }
+
+    /// A RESPONSE follows the item that is being sent of this call.
+    pub(super) fn respond_after(&mut self, id: CallId, words: Words, payload: Option<Payload>) {
+        let mut sending = self.turns.iter_mut().chain(&mut self.parked);
+        match sending.find(|message| message.id == id).map(|message| &mut message.part) {
+            Some(Part::Item { then, .. }) => *then = Some(Box::new((words, payload))),
+            _ => debug_assert!(false, "no item of call {id} is being sent"),
+        }
+    }
+
+    /// The item of this call goes on if its next frame is covered now.
+    pub(super) fn unpark(&mut self, id: CallId, frame_bytes: usize, credit: u32) {
+        let is_ready = |item: &Sending| item.id == id && item.is_covered(frame_bytes, credit);
+        if let Some(at) = self.parked.iter().position(is_ready) {
+            let item = self.parked.swap_remove(at);
+            self.queued_bytes += item.left;
+            self.turns.push_back(item);
+        }
+    }
+
+    /// The calls whose items wait for credit.
+    pub(super) fn parked(&self) -> Vec<CallId> {
+        self.parked.iter().map(|item| item.id).collect()
     }
 
     /// Takes a message that is not sent. Returns its buffer, emptied.
@@ -205,9 +207,10 @@ impl Outbox {
     pub(super) fn drop_message(&mut self, id: CallId) -> bool {
         if let Some(at) = self.turns.iter().position(|message| message.id == id) {
             if let Some(message) = self.turns.remove(at) {
-                self.begun_bytes -= message.total as usize;
+                self.begun_bytes -= message.reassembly();
                 self.queued_bytes -= message.left;
-                self.batch.discard(message.slices);
+                self.openings -= usize::from(matches!(message.part, Part::Opening { .. }));
+                message.discard_into(&mut self.batch);
             }
             return true;
         }
@@ -216,23 +219,33 @@ impl Outbox {
         };
         if let Some(message) = self.waiting.remove(at) {
             self.queued_bytes -= message.left;
-            self.batch.discard(message.slices);
+            message.discard_into(&mut self.batch);
         }
         true
     }
 
-    /// A request among the messages that `is_wanted` names.
-    pub(super) fn request_that(&self, is_wanted: impl Fn(CallId) -> bool) -> Option<CallId> {
-        let mut requests =
-            self.turns.iter().filter(|message| matches!(message.part, Part::Request));
-        requests.find(|message| is_wanted(message.id)).map(|message| message.id)
+    /// Sends no more of this streaming call, whatever it is.
+    pub(super) fn drop_stream(&mut self, id: CallId) {
+        if let Some(at) = self.parked.iter().position(|message| message.id == id) {
+            self.parked.swap_remove(at).discard_into(&mut self.batch);
+        } else {
+            self.drop_message(id);
+        }
+    }
+
+    /// A call whose message is being sent and that `is_wanted` names.
+    pub(super) fn call_that(&self, is_wanted: impl Fn(CallId) -> bool) -> Option<CallId> {
+        let mut ids = self.turns.iter().chain(&self.parked).map(|message| message.id);
+        ids.find(|id| is_wanted(*id))
     }
 
     /// Sends no more of any large message.
     pub(super) fn drop_messages(&mut self) {
-        let messages = self.turns.drain(..).chain(self.waiting.drain(..));
-        self.batch.discard(messages.flat_map(|message| message.slices));
-        (self.begun_bytes, self.queued_bytes) = (0, 0);
+        let begun = self.turns.drain(..).chain(self.waiting.drain(..));
+        for message in begun.chain(self.parked.drain(..)) {
+            message.discard_into(&mut self.batch);
+        }
+        (self.begun_bytes, self.queued_bytes, self.openings) = (0, 0, 0);
     }
 
     /// Drops everything that waits.
@@ -256,8 +269,13 @@ impl Outbox {
         self.batch.len() + self.queued_bytes
     }
 
-    /// Hands out one batch. Returns the calls whose large message is now wholly handed out.
-    pub(super) fn transmit(&mut self, cut: Cut, out: &mut Transmit) -> [Option<CallId>; TURNS] {
+    /// Hands out one batch. Returns the large messages that are now wholly handed out.
+    pub(super) fn transmit(
+        &mut self,
+        cut: Cut,
+        flows: &mut Flows,
+        out: &mut Transmit,
+    ) -> [Option<Left>; TURNS] {
         self.append_singles();
         self.taken = self.position();
         self.control_replies = 0;
@@ -270,7 +288,7 @@ impl Outbox {
             self.begun_bytes += message.total as usize;
             self.turns.extend(self.waiting.pop_front());
         }
-        std::array::from_fn(|_| self.turn(cut, &mut out.batch))
+        std::array::from_fn(|_| self.turn(cut, flows, &mut out.batch))
     }
 
     /// Appends the frames of which only the newest is kept.
@@ -288,16 +306,38 @@ impl Outbox {
         }
     }
 
-    fn turn(&mut self, cut: Cut, out: &mut Batch) -> Option<CallId> {
+    fn turn(&mut self, cut: Cut, flows: &mut Flows, out: &mut Batch) -> Option<Left> {
         let mut message = self.turns.pop_front()?;
         let before = message.left;
-        message.turn(cut.frame_bytes, out);
-        self.queued_bytes -= before - message.left;
-        if message.left > 0 {
-            self.turns.push_back(message);
+        let is_item = matches!(message.part, Part::Item { .. });
+        let mut flow = if is_item { flows.get_mut(message.id) } else { None };
+        if is_item && flow.is_none() {
+            debug_assert!(false, "an item of a call that has ended");
+            self.queued_bytes -= message.left;
+            message.discard_into(out);
             return None;
         }
-        self.begun_bytes -= message.total as usize;
-        Some(message.id)
+        message.turn(cut.frame_bytes, flow.as_deref_mut(), out);
+        self.queued_bytes -= before - message.left;
+        if message.left > 0 {
+            let credit = flow.map_or(u32::MAX, |flow| flow.out.credit());
+            if is_item && !message.is_covered(cut.frame_bytes, credit) {
+                self.queued_bytes -= message.left;
+                self.parked.push(message);
+            } else {
+                self.turns.push_back(message);
+            }
+            return None;
+        }
+        self.begun_bytes -= message.reassembly();
+        Some(match message.part {
+            Part::Request => Left::Request,
+            Part::Opening { .. } => {
+                self.openings -= 1;
+                Left::Opening(message.id)
+            }
+            Part::Result(_) | Part::Item { then: Some(_), .. } => Left::Reply(message.id),
+            Part::Item { then: None, .. } => Left::Item(message.id),
+        })
     }
 }

@@ -25,6 +25,7 @@ pub(super) enum Stage {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     stage: Stage,
+    streams: bool,
     deadline: Time,
 }
 
@@ -32,6 +33,8 @@ struct Entry {
 #[derive(Debug)]
 pub(super) struct Owed {
     calls: HashMap<CallId, Entry, IdHash>,
+    /// How many of them are streaming calls; a message that is not whole counts as unary.
+    streams: usize,
     last: CallId,
     accepted: CallId,
     pub(super) deadlines: Deadlines,
@@ -41,6 +44,7 @@ impl Owed {
     pub(super) fn new() -> Self {
         Self {
             calls: HashMap::with_hasher(IdHash::random()),
+            streams: 0,
             last: CallId::CONNECTION,
             accepted: CallId::CONNECTION,
             deadlines: Deadlines::new(),
@@ -71,16 +75,39 @@ impl Owed {
         self.calls.len()
     }
 
+    /// Streaming calls among them.
+    pub(super) const fn streams(&self) -> usize {
+        self.streams
+    }
+
+    /// Unary calls among them, and those of which it is not known yet.
+    pub(super) fn unary(&self) -> usize {
+        self.calls.len() - self.streams
+    }
+
     /// Takes a call up.
     pub(super) fn insert(&mut self, id: CallId, stage: Stage, deadline: Option<Time>) {
         let deadline = deadline.unwrap_or(NEVER);
         self.deadlines.note(deadline);
         self.accepted = id;
-        self.calls.insert(id, Entry { stage, deadline });
+        self.calls.insert(id, Entry { stage, streams: false, deadline });
     }
 
     pub(super) fn stage(&self, id: CallId) -> Option<Stage> {
         self.calls.get(&id).map(|entry| entry.stage)
+    }
+
+    /// How far a call has come, and whether it is a streaming call.
+    pub(super) fn find(&self, id: CallId) -> Option<(Stage, bool)> {
+        self.calls.get(&id).map(|entry| (entry.stage, entry.streams))
+    }
+
+    /// An open call turns out to be a streaming call.
+    pub(super) fn stream(&mut self, id: CallId) {
+        if let Some(entry) = self.calls.get_mut(&id) {
+            entry.streams = true;
+            self.streams += 1;
+        }
     }
 
     pub(super) fn deadline(&self, id: CallId) -> Option<Time> {
@@ -98,8 +125,11 @@ impl Owed {
         }
     }
 
-    pub(super) fn remove(&mut self, id: CallId) {
-        self.calls.remove(&id);
+    /// The call is answered. Returns whether it was a streaming call.
+    pub(super) fn remove(&mut self, id: CallId) -> bool {
+        let streams = self.calls.remove(&id).is_some_and(|entry| entry.streams);
+        self.streams -= usize::from(streams);
+        streams
     }
 
     /// The next call whose deadline has passed while its message came or its handler ran. Told once.

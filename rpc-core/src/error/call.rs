@@ -1,6 +1,7 @@
 //! Why a call failed, as its caller sees it: the method's own error, or everything else in one shape.
 
 use super::{Code, Executed, Retry};
+use crate::Metadata;
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
@@ -27,9 +28,12 @@ pub struct Failure {
     message: String,
     executed: Executed,
     retry: Retry,
+    app: u16,
+    /// Boxed, as the location is, because most failures have neither and every result has their size.
+    metadata: Option<Box<Metadata>>,
     method: &'static str,
     peer: Option<SocketAddr>,
-    at: Option<Location>,
+    at: Option<Box<Location>>,
 }
 
 /// Where in an encoded message decoding stopped.
@@ -54,6 +58,8 @@ impl Failure {
             message: message.into(),
             executed,
             retry: Retry::Unknown,
+            app: 0,
+            metadata: None,
             method,
             peer: None,
             at: None,
@@ -67,6 +73,20 @@ impl Failure {
         self
     }
 
+    /// The same failure with the number that the callee's application gave it.
+    #[must_use]
+    pub fn with_app(mut self, app: u16) -> Self {
+        self.app = app;
+        self
+    }
+
+    /// The same failure with the metadata that came with it.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = (!metadata.as_wire().is_empty()).then(|| Box::new(metadata));
+        self
+    }
+
     /// The same failure with the address of the peer that was called.
     #[must_use]
     pub fn with_peer(mut self, peer: Option<SocketAddr>) -> Self {
@@ -77,7 +97,7 @@ impl Failure {
     /// The same failure with the place where decoding stopped.
     #[must_use]
     pub fn with_location(mut self, at: Option<Location>) -> Self {
-        self.at = at;
+        self.at = at.map(Box::new);
         self
     }
 
@@ -105,6 +125,25 @@ impl Failure {
         self.retry != Retry::Never && (self.retry == Retry::Safe || self.executed == Executed::No)
     }
 
+    /// What the callee said about trying again.
+    #[must_use]
+    pub const fn retry(&self) -> Retry {
+        self.retry
+    }
+
+    /// A number of the callee's application, see [`Status::with_app`](super::Status::with_app); 0 = none.
+    #[must_use]
+    pub const fn app(&self) -> u16 {
+        self.app
+    }
+
+    /// The metadata that came with the answer; empty if this side gave the call up.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        static NONE: Metadata = Metadata::new();
+        self.metadata.as_deref().unwrap_or(&NONE)
+    }
+
     /// `"Service/method"` of the call.
     #[must_use]
     pub const fn method(&self) -> &'static str {
@@ -119,8 +158,8 @@ impl Failure {
 
     /// Where decoding stopped, when the failure is one of decoding.
     #[must_use]
-    pub const fn location(&self) -> Option<&Location> {
-        self.at.as_ref()
+    pub fn location(&self) -> Option<&Location> {
+        self.at.as_deref()
     }
 }
 
@@ -134,10 +173,7 @@ impl fmt::Display for Failure {
         if let Some(at) = &self.at {
             write!(f, " (at byte {} of the message, in {})", at.offset, at.path.escape_debug())?;
         }
-        f.write_str(match self.executed {
-            Executed::No => "; the handler did not run",
-            Executed::Maybe => "; the handler may have run",
-        })
+        write!(f, "; {}", self.executed)
     }
 }
 
@@ -155,6 +191,12 @@ impl<E> CallError<E> {
             Self::Declared(_) => None,
             Self::Failed(failure) => Some(failure),
         }
+    }
+
+    /// What happened, in a sentence for developers; empty for the method's own error, which says it itself.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        self.failure().map_or("", Failure::message)
     }
 
     /// The method's own error, if it is that.

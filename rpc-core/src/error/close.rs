@@ -54,6 +54,10 @@ close_codes! {
     TIMEOUT = 12;
     /// A fault on the side that sends this.
     INTERNAL = 13;
+    /// The token in the peer's HELLO is missing or refused.
+    UNAUTHENTICATED = 14;
+    /// The side that accepts connections has as many as it takes: try elsewhere, or later.
+    LIMIT = 15;
 }
 
 impl CloseCode {

@@ -134,6 +134,16 @@ impl Retry {
     }
 }
 
+impl fmt::Display for Retry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "nothing is said about trying again",
+            Self::Safe => "trying again is safe",
+            Self::Never => "trying again will not help",
+        })
+    }
+}
+
 /// Whether a failed call's handler may have run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Executed {
@@ -141,6 +151,15 @@ pub enum Executed {
     No,
     /// It may have run, in part or to its end.
     Maybe,
+}
+
+impl fmt::Display for Executed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::No => "the handler did not run",
+            Self::Maybe => "the handler may have run",
+        })
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 mod call;
 mod close;
 mod code;
+mod status;
 
 pub use call::{CallError, Failure, Location};
 pub use close::{CloseCode, ProtocolError};
 pub use code::{Code, Executed, Retry};
+pub use status::Status;

@@ -7,14 +7,13 @@ use super::body::Body;
 use super::head::{Flags, HEAD_BYTES, HTON, Head, kind};
 use super::{cut_text, wire_length};
 use crate::{CallId, CloseCode, Limits, ProtocolError};
+use std::fmt;
 
 /// The version of the wire that this crate speaks.
 pub const VERSION: u8 = 1;
 
 /// Longest peer name in bytes.
 const NAME_BYTES_MAX: usize = 256;
-/// Longest token in bytes.
-const AUTH_BYTES_MAX: usize = 1024;
 /// Set in a tag that its receiver must know.
 const CRITICAL: u16 = 0x8000;
 
@@ -46,8 +45,37 @@ pub struct Hello {
     pub features: u64,
     /// What it calls itself; empty = it does not say.
     pub name: String,
-    /// A token that says who it is; empty = none.
-    pub auth: Vec<u8>,
+    /// Who it is; empty = it does not say.
+    pub auth_token: AuthToken,
+}
+
+/// What a side shows to be let in. Empty = nothing. `Debug` does not show it.
+///
+/// Compare it in constant time.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct AuthToken(Vec<u8>);
+
+impl AuthToken {
+    /// Longest token in bytes.
+    pub const BYTES_MAX: usize = 1024;
+
+    /// A token; `None` when it is longer than [`BYTES_MAX`](Self::BYTES_MAX).
+    #[must_use]
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Option<Self> {
+        Some(Self(bytes.into())).filter(|token| token.0.len() <= Self::BYTES_MAX)
+    }
+
+    /// The bytes of the token.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AuthToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AuthToken({} bytes)", self.0.len())
+    }
 }
 
 impl Hello {
@@ -64,7 +92,7 @@ impl Hello {
         reassembly_bytes: Limits::FLOOR_REASSEMBLY_BYTES,
         features: 0,
         name: String::new(),
-        auth: Vec::new(),
+        auth_token: AuthToken(Vec::new()),
     };
 
     /// What a side with these limits says.
@@ -82,7 +110,7 @@ impl Hello {
         }
     }
 
-    /// Appends the frame. Name and token are cut to 256 and 1024 bytes.
+    /// Appends the frame. The name is cut to 256 bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut body = vec![self.version_min, self.version_max, 0, 0];
         for (tag, value) in [
@@ -103,9 +131,9 @@ impl Hello {
         if !name.is_empty() {
             encode_tag(9, name.as_bytes(), &mut body);
         }
-        let auth = self.auth.get(..AUTH_BYTES_MAX).unwrap_or(&self.auth);
-        if !auth.is_empty() {
-            encode_tag(10, auth, &mut body);
+        let auth_token = self.auth_token.as_bytes();
+        if !auth_token.is_empty() {
+            encode_tag(10, auth_token, &mut body);
         }
         let head = Head {
             length: wire_length(body.len()),
@@ -159,13 +187,15 @@ impl Hello {
             6 => self.window_bytes = word(tag, value)?,
             7 => self.reassembly_bytes = word(tag, value)?,
             8 => self.features = u64::from_be_bytes(exact(tag, value)?),
-            9 if value.len() <= NAME_BYTES_MAX => {
+            9 if value.len() > NAME_BYTES_MAX => return Err(wrong_length(tag, value)),
+            9 => {
                 let name = std::str::from_utf8(value)
                     .map_err(|_| breach("the peer name in a HELLO is not UTF-8"))?;
                 name.clone_into(&mut self.name);
             }
-            10 if value.len() <= AUTH_BYTES_MAX => self.auth = value.to_vec(),
-            _ => return Err(wrong_length(tag, value)),
+            _ => {
+                self.auth_token = AuthToken::new(value).ok_or_else(|| wrong_length(tag, value))?;
+            }
         }
         Ok(())
     }

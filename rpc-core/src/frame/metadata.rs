@@ -18,6 +18,9 @@ pub enum MetadataError {
     /// A key has a character that keys may not have.
     #[error("a metadata key consists of a-z, 0-9, ':', '_', '.' and '-'")]
     KeyCharacter,
+    /// A key begins with `:` and belongs to the spec.
+    #[error("a metadata key that begins with ':' belongs to the spec")]
+    ReservedKey,
     /// A value is longer than 65,535 bytes.
     #[error("a metadata value has at most 65,535 bytes")]
     ValueLength,

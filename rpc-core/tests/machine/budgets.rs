@@ -50,3 +50,9 @@ fn cancels_are_borne_100_a_second_after_1000() {
 fn limits_are_borne_10_a_second_after_100() {
     bears(&wire::limits(7), 100, 100);
 }
+
+/// Verifies: conn.budget.limits
+#[test]
+fn goodbyes_are_borne_10_a_second_after_100() {
+    bears(&wire::frame(9, 0, 0, 0, 0, &[0; 4]), 100, 100);
+}

@@ -2,6 +2,7 @@
 //!
 //! The least application that can stand on a machine: no task, no waker, answers at once or is asked later.
 
+use crate::calc_streams::Streaming;
 use crate::vectors::{hex, text};
 use rpc_core::archive::{DecodeError, DecodeLimits, from_slice, to_vec};
 use rpc_core::connection::Reply;
@@ -23,13 +24,60 @@ pub(crate) enum Started {
     Answered(Reply),
     Sleeps(u32),
     Holds,
+    /// Items come or go before it answers.
+    Streams(Streaming),
     /// It was not started.
     Refused(Reply),
 }
 
-/// The method names of `demo.Calc`, which select what a call does.
-const METHODS: [&str; 9] =
-    ["add", "divide", "echo", "blob", "sleep", "hold", "fail", "panic", "deep"];
+/// What kind of call a method takes, seen from its caller.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Unary,
+    OneWay,
+    Stream { items_out: bool, items_in: bool },
+}
+
+const STREAM_OUT: Kind = Kind::Stream { items_out: true, items_in: false };
+const STREAM_IN: Kind = Kind::Stream { items_out: false, items_in: true };
+const STREAM_BOTH: Kind = Kind::Stream { items_out: true, items_in: true };
+
+/// The methods of `demo.Calc`, which select what a call does.
+const METHODS: [(&str, Kind); 20] = [
+    ("add", Kind::Unary),
+    ("divide", Kind::Unary),
+    ("echo", Kind::Unary),
+    ("blob", Kind::Unary),
+    ("sleep", Kind::Unary),
+    ("hold", Kind::Unary),
+    ("fail", Kind::Unary),
+    ("panic", Kind::Unary),
+    ("deep", Kind::Unary),
+    ("checked", Kind::Unary),
+    ("sum", STREAM_OUT),
+    ("join", STREAM_OUT),
+    ("ticks", STREAM_OUT),
+    ("count", STREAM_IN),
+    ("days", STREAM_IN),
+    ("feed", STREAM_IN),
+    ("upper", STREAM_BOTH),
+    ("pipe", STREAM_BOTH),
+    ("log", Kind::OneWay),
+    ("keep", Kind::OneWay),
+];
+
+/// The text of the only method with a signature, and the signature.
+const CHECKED: (&str, u64) =
+    ("hton-sig/1;demo.Calc/checked;args={a:u32,b:str};ok=u32", 0x4067_fb00_fbc0_4eb4);
+
+pub(crate) fn kind(method: &str) -> Kind {
+    METHODS.into_iter().find(|(name, _)| *name == method).unwrap().1
+}
+
+/// What a REQUEST for `method` carries.
+pub(crate) fn signature(method: &str) -> u64 {
+    if method == "checked" { CHECKED.1 } else { 0 }
+}
 
 pub(crate) fn method_id(name: &str) -> MethodId {
     MethodId::of(&format!("demo.Calc/{name}"))
@@ -37,31 +85,54 @@ pub(crate) fn method_id(name: &str) -> MethodId {
 
 /// The method that a request selects.
 pub(crate) fn by_id(id: MethodId) -> Option<&'static str> {
-    METHODS.into_iter().find(|name| method_id(name) == id)
+    METHODS.into_iter().map(|(name, _)| name).find(|name| method_id(name) == id)
 }
 
 pub(crate) fn by_name(name: &str) -> Option<&'static str> {
     let name = name.strip_prefix("demo.Calc/")?;
-    METHODS.into_iter().find(|method| *method == name)
+    METHODS.into_iter().map(|(method, _)| method).find(|method| *method == name)
 }
 
 pub(crate) fn status(code: Code, retry: Retry, message: &str) -> Reply {
     Reply::fault(code, retry, &Fault::new(message), 4_096)
 }
 
-/// Starts the handler of a call. The service knows no signatures of its own, so any is right.
-pub(crate) fn start(method: Option<&str>, args: &[u8]) -> Started {
-    let Some(method) = method else {
-        return Started::Refused(status(Code::UNIMPLEMENTED, Retry::Never, "no such method"));
-    };
-    run(method, args).unwrap_or_else(|error| {
-        let at = FaultPlace { offset: error.offset(), path: error.path().to_owned() };
-        let fault = Fault { message: error.to_string(), at: Some(at) };
-        Started::Refused(Reply::fault(Code::INVALID_ARGUMENT, Retry::Safe, &fault, 4_096))
-    })
+pub(crate) fn undecodable(error: &DecodeError, retry: Retry) -> Reply {
+    let at = FaultPlace { offset: error.offset(), path: error.path().to_owned() };
+    let fault = Fault { message: error.to_string(), at: Some(at) };
+    Reply::fault(Code::INVALID_ARGUMENT, retry, &fault, 4_096)
 }
 
-fn args<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
+/// Starts the handler of a call that wants an answer.
+pub(crate) fn start(method: Option<&str>, is_stream: bool, signature: u64, args: &[u8]) -> Started {
+    let refused = |what| Started::Refused(status(Code::UNIMPLEMENTED, Retry::Never, what));
+    let Some(method) = method else {
+        return refused("no such method");
+    };
+    match (kind(method), is_stream) {
+        (Kind::Unary, false) | (Kind::Stream { .. }, true) => {}
+        _ => return refused("a method of another kind"),
+    }
+    if method == "checked" && signature != 0 && signature != CHECKED.1 {
+        return Started::Refused(status(Code::SCHEMA_MISMATCH, Retry::Safe, CHECKED.0));
+    }
+    let started = match is_stream {
+        true => Streaming::start(method, args).map(Started::Streams),
+        false => run(method, args),
+    };
+    started.unwrap_or_else(|error| Started::Refused(undecodable(&error, Retry::Safe)))
+}
+
+/// Starts the handler of a one-way call, and tells whether it stays; `None` when it is dropped.
+pub(crate) fn oneway(method: &str, bytes: &[u8]) -> Option<bool> {
+    match method {
+        "log" => args::<String>(bytes).ok().map(|_| false),
+        "keep" => args::<Vec<u8>>(bytes).ok().map(|_| true),
+        _ => None,
+    }
+}
+
+pub(crate) fn args<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
     from_slice(bytes, DecodeLimits::default())
 }
 
@@ -93,6 +164,7 @@ fn run(method: &str, bytes: &[u8]) -> Result<Started, DecodeError> {
             let (code, message): (u8, String) = args(bytes)?;
             Started::Answered(status(Code::from_number(code), Retry::Unknown, &message))
         }
+        "checked" => ok(&args::<(u32, String)>(bytes)?.0),
         "panic" => Started::Answered(status(Code::INTERNAL, Retry::Unknown, "panicked")),
         _ => {
             let mut chain: Chain = args(bytes)?;
@@ -116,11 +188,16 @@ fn bytes_of(value: &Value) -> Vec<u8> {
 pub(crate) fn encode_args(method: &str, args: &Value) -> Vec<u8> {
     match method {
         "add" | "divide" => to_vec(&(integer::<i64>(&args["a"]), integer::<i64>(&args["b"]))),
+        "checked" => to_vec(&(integer::<u32>(&args["a"]), args["b"].as_str().unwrap())),
+        "join" => to_vec(&bytes_of(&args["head"])),
+        "count" => to_vec(&integer::<u32>(&args["to"])),
+        "log" => to_vec(args["line"].as_str().unwrap()),
+        "keep" => to_vec(&bytes_of(&args["data"])),
         "echo" => to_vec(args["text"].as_str().unwrap()),
         "blob" => to_vec(&bytes_of(&args["data"])),
         "sleep" => to_vec(&integer::<u32>(&args["ms"])),
-        "hold" => to_vec(&integer::<u32>(&args["token"])),
-        "panic" => Ok(Vec::new()),
+        "hold" | "pipe" | "feed" => to_vec(&integer::<u32>(&args["token"])),
+        "panic" | "sum" | "ticks" | "days" | "upper" => Ok(Vec::new()),
         "fail" => to_vec(&(integer::<u8>(&args["code"]), args["message"].as_str().unwrap())),
         other => panic!("nobody calls {other}"),
     }
@@ -128,19 +205,59 @@ pub(crate) fn encode_args(method: &str, args: &Value) -> Vec<u8> {
 }
 
 /// The result of `method` that a `serve` step gives.
-pub(crate) fn encode_result(method: &str, value: &Value) -> Vec<u8> {
+pub(crate) fn encode_result(method: &str, value: &Value) -> Reply {
     match method {
-        "sleep" | "hold" | "deep" => to_vec(&integer::<u32>(value)).unwrap(),
+        "pipe" | "feed" => Reply::empty(Code::OK, Retry::Unknown),
+        "sleep" | "hold" => Reply::ok(Payload::from(to_vec(&integer::<u32>(value)).unwrap())),
         other => panic!("{other} is never pending"),
     }
 }
 
-/// A result in the vectors' notation; `None` when the bytes are no result of `method`.
-pub(crate) fn decode_result(method: &str, bytes: &[u8]) -> Option<Value> {
+/// The declared error that a `serve` step gives.
+pub(crate) fn declared(value: &Value) -> Reply {
+    assert_eq!(*value, json!({ "DivideByZero": null }));
+    let payload = Payload::from(to_vec(&MathError::DivideByZero).unwrap());
+    Reply { code: Code::DECLARED, ..Reply::ok(payload) }
+}
+
+/// A value of a step, with its runs written out.
+pub(crate) fn spelled(value: &Value) -> Value {
+    match value.as_str() {
+        Some(bytes) if bytes.starts_with("0x") => json!(text(&bytes_of(value))),
+        _ => value.clone(),
+    }
+}
+
+/// An item that `method` takes or sends.
+pub(crate) fn encode_item(method: &str, value: &Value) -> Vec<u8> {
     match method {
-        "add" | "divide" => args::<i64>(bytes).map(|value| json!(value.to_string())).ok(),
+        "sum" => to_vec(&integer::<i64>(value)),
+        "ticks" => Ok(Vec::new()),
+        "upper" => to_vec(value.as_str().unwrap()),
+        _ => to_vec(&bytes_of(value)),
+    }
+    .unwrap()
+}
+
+/// An item that came for `method`, in the vectors' notation.
+pub(crate) fn decode_item(method: &str, bytes: &[u8]) -> Option<Value> {
+    match method {
+        "count" => args::<u32>(bytes).map(|value| json!(value.to_string())).ok(),
+        "days" | "upper" => args::<String>(bytes).map(|value| json!(value)).ok(),
+        _ => args::<Vec<u8>>(bytes).map(|value| json!(text(&value))).ok(),
+    }
+}
+
+/// A result in the vectors' notation; `None` when the message is no result of `method`.
+pub(crate) fn decode_result(method: &str, message: Option<&[u8]>) -> Option<Value> {
+    if matches!(kind(method), Kind::Stream { items_in: true, .. }) {
+        return message.unwrap_or_default().is_empty().then(|| json!([]));
+    }
+    let bytes = message?;
+    match method {
+        "add" | "divide" | "sum" => args::<i64>(bytes).map(|value| json!(value.to_string())).ok(),
         "echo" => args::<String>(bytes).map(|value| json!(value)).ok(),
-        "blob" => args::<Vec<u8>>(bytes).map(|value| json!(text(&value))).ok(),
+        "blob" | "join" => args::<Vec<u8>>(bytes).map(|value| json!(text(&value))).ok(),
         "fail" | "panic" => args::<()>(bytes).map(|()| json!([])).ok(),
         _ => args::<u32>(bytes).map(|value| json!(value.to_string())).ok(),
     }
@@ -149,7 +266,7 @@ pub(crate) fn decode_result(method: &str, bytes: &[u8]) -> Option<Value> {
 /// A method's own error in the vectors' notation.
 pub(crate) fn decode_declared(method: &str, bytes: &[u8]) -> Option<Value> {
     match (method, args::<MathError>(bytes)) {
-        ("divide", Ok(MathError::DivideByZero)) => Some(json!({ "DivideByZero": null })),
+        ("divide" | "pipe", Ok(MathError::DivideByZero)) => Some(json!({ "DivideByZero": null })),
         _ => None,
     }
 }

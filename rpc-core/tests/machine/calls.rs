@@ -2,7 +2,7 @@
 
 use crate::pair::{End, Pair, Told, answered, asked};
 use crate::wire;
-use rpc_core::connection::{Event, MethodName, NewCall, Reply};
+use rpc_core::connection::{Event, MethodName, NewCall, Reply, Shape};
 use rpc_core::{CallId, Code, MethodId, Payload, Retry, Side, Time};
 use std::borrow::Cow;
 
@@ -15,6 +15,7 @@ fn a_request_has_these_bytes() {
         deadline: Some(Time::from_millis(1_500)),
         metadata: b"\x01k\0\x01v",
         payload: &mut Payload::from(b"args".to_vec()),
+        shape: Shape::Unary,
     };
     end.machine.call(Time::from_millis(250), call, 0).unwrap();
     let expected = [

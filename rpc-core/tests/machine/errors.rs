@@ -1,9 +1,10 @@
 //! Faults of one call are answered on that call, and every other call lives on.
 
 use crate::pair::{End, Told, answered, asked, limits};
-use crate::wire::{self, END, MORE, NOMSG, ONEWAY, TIMEOUT};
+use crate::wire::{self, END, MORE, NOMSG, TIMEOUT};
+use rpc_core::connection::Reply;
 use rpc_core::frame::Fault;
-use rpc_core::{CloseCode, Code, Side};
+use rpc_core::{CallId, CloseCode, Code, Limits, Payload, Retry, Side};
 
 /// Feeds one request with id 3 among healthy ones; what it is answered with.
 #[track_caller]
@@ -59,49 +60,11 @@ fn a_message_beyond_the_limit_refuses_its_call_alone() {
 }
 
 #[test]
-fn a_streaming_call_is_unimplemented() {
-    for flags in [0, NOMSG, END | NOMSG] {
-        let opening = wire::request_with(flags, 3, 0, &[], b"");
-        let bytes = [opening, wire::data(END, 3, b"item")].concat();
-        let (code, retry, text) = refused(End::open(Side::Acceptor), &bytes);
-        assert_eq!((code, retry), (12, 2));
-        assert_eq!(text, "the method takes one message");
-    }
-    let bytes = [wire::request_cut(3, 2, b"x"), wire::data(0, 3, b"y")].concat();
-    let (code, retry, _) = refused(End::open(Side::Acceptor), &bytes);
-    assert_eq!((code, retry), (12, 2));
-}
-
-#[test]
-fn a_one_way_call_is_dropped_and_its_credit_given_back_in_one_frame() {
-    let mut end = End::open(Side::Acceptor);
-    for id in [1, 3] {
-        end.feed(&wire::request_with(END | ONEWAY, id, 0, &[], b"12345"));
-    }
-    assert_eq!((end.news(), end.machine.dropped_oneways()), (vec![], 2));
-    assert_eq!(end.written(), wire::frame(5, 0, 0, 0, 2 * (16 + 8 + 5), &[]));
-    assert!(!end.machine.has_output());
-}
-
-#[test]
-fn one_way_calls_beyond_their_credit_are_a_breach() {
-    let mut end = End::open(Side::Acceptor);
-    let body = vec![0; 65_536 - 16 - 8];
-    for id in [1, 3, 5, 7] {
-        end.feed(&wire::request_with(END | ONEWAY, id, 0, &[], &body));
-    }
-    assert_eq!(end.news(), []);
-    end.feed(&wire::request_with(END | ONEWAY, 9, 0, &[], b""));
-    end.is_broken(CloseCode::CREDIT);
-}
-
-#[test]
 fn credit_in_a_unary_call_allows_nothing_and_harms_nobody() {
     let mut end = End::open(Side::Dialer);
     end.call(b"").unwrap();
     end.feed(&wire::request(2, b""));
     for bytes in [
-        wire::frame(5, 0, 0, 0, 1, &[]),
         wire::frame(5, 0, 0, 1, 1, &[]),
         wire::frame(5, 0, 0, 2, 1, &[]),
         wire::frame(4, MORE, 0, 1, 1, &[0, 0, 0, 2, 1]),
@@ -123,6 +86,30 @@ fn a_deadline_that_has_passed_refuses_its_call() {
     let mut end = End::open(Side::Acceptor);
     end.feed(&wire::request_with(END | TIMEOUT, 3, 0, &[0, 0, 0, 1], b""));
     assert_eq!(end.news(), [asked(3, b"")]);
+}
+
+#[test]
+fn a_fault_that_the_peer_cannot_take_is_left_out_and_its_code_counts() {
+    let mut end = End::new(Side::Acceptor, Limits::default());
+    end.feed(&wire::hello_tags(&[(2, &20_u32.to_be_bytes())]));
+    end.frames();
+    // The machine's own refusal, a handler's fault, and one that fits.
+    end.feed(&wire::request_with(END | TIMEOUT, 1, 0, &[0; 4], b""));
+    end.feed(&[wire::request(3, b""), wire::request(5, b""), wire::request(7, b"")].concat());
+    for (id, text) in [(3, "this is a long reason"), (5, "short")] {
+        let fault = Fault::new(text);
+        let reply = Reply::fault(Code::NOT_FOUND, Retry::Never, &fault, 4096);
+        end.machine.reply(CallId::new(id), reply);
+    }
+    // A declared error is a value: without it the code says nothing.
+    let declared = Reply { code: Code::DECLARED, ..Reply::ok(Payload::from(vec![7; 21])) };
+    end.machine.reply(CallId::new(7), declared);
+    let seen: Vec<_> =
+        end.frames().iter().map(|f| (f.id, f.arg >> 16, f.flags, f.body.len())).collect();
+    assert_eq!(
+        seen,
+        [(1, 0x0401, NOMSG, 0), (3, 0x0502, NOMSG, 0), (5, 0x0502, 0, 14), (7, 0x0802, NOMSG, 0)]
+    );
 }
 
 #[test]

@@ -128,6 +128,17 @@ fn a_request_that_never_left_was_not_executed() {
     assert_eq!(end.machine.open_calls(), 0);
 }
 
+// Verifies: errors.executed
+#[test]
+fn a_request_that_leaves_before_the_last_words_may_have_been_executed() {
+    let mut end = End::open(Side::Dialer);
+    end.call(b"").unwrap();
+    end.machine.close(CloseCode::TIMEOUT, "");
+    end.fail_calls();
+    assert_eq!(end.news(), [Told::Failed(1, Executed::Maybe)]);
+    assert_eq!(end.frames().len(), 2, "the REQUEST, and the GOAWAY behind it");
+}
+
 #[test]
 fn after_a_failed_transport_nothing_is_written_and_replies_are_ignored() {
     let mut end = End::open(Side::Acceptor);

@@ -2,7 +2,8 @@
 
 use crate::pair::{End, Pair, Told, answered, asked};
 use crate::wire;
-use rpc_core::connection::State;
+use rpc_core::connection::{Connection, HelloExtras, State, Transmit};
+use rpc_core::frame::AuthToken;
 use rpc_core::{CloseCode, Limits, Side, Time};
 
 #[test]
@@ -22,6 +23,27 @@ fn a_hello_has_these_bytes() {
     assert_eq!(end.machine.state(), State::Opening);
     end.feed(&wire::hello());
     assert_eq!(end.machine.state(), State::Open);
+}
+
+/// Verifies: conn.hello.texts
+#[test]
+fn a_hello_may_say_a_name_and_a_token() {
+    let token = AuthToken::new(b"open sesame").unwrap();
+    assert_eq!(AuthToken::new(vec![0; AuthToken::BYTES_MAX + 1]), None);
+    let extras = HelloExtras { peer_name: "calc".into(), auth_token: token.clone() };
+    let mut dialer: Connection<()> =
+        Connection::with_hello(Side::Dialer, Limits::default(), extras, Time::ZERO);
+    let mut out = Transmit::new();
+    assert!(dialer.transmit(&mut out));
+    let mut end = End::new(Side::Acceptor, Limits::default());
+    end.feed(out.chunk());
+    let hello = end.machine.peer().unwrap();
+    assert_eq!((hello.name.as_str(), &hello.auth_token), ("calc", &token));
+    assert_eq!(hello.auth_token.as_bytes(), b"open sesame");
+    assert!(format!("{:?}", end.machine).contains("AuthToken(11 bytes)"));
+    end.machine.close(CloseCode::UNAUTHENTICATED, "who are you?");
+    let goaway = end.frames().pop().unwrap();
+    assert_eq!((goaway.kind, &goaway.body[..4]), (9, &[0, 0, 0, 14][..]));
 }
 
 #[test]

@@ -140,3 +140,23 @@ fn id_0_is_no_call_and_a_call_is_not_the_connection() {
         assert_eq!(breach(Side::Dialer, &connection), Ok(()), "{kind}");
     }
 }
+
+// Verifies: call.id.skip
+#[test]
+fn an_id_that_is_open_is_not_opened_again_when_ids_have_wrapped() {
+    let opening = [
+        wire::request(1, b""),
+        wire::request_with(0, 1, 0, &[], b""),
+        wire::request_cut(1, 9, b"begun"),
+    ];
+    for (first, again) in [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (2, 2), (2, 1), (2, 0)] {
+        let mut end = End::open(Side::Acceptor);
+        end.feed(&opening[first]);
+        for id in [0x7fff_ffff, 0xffff_fffd] {
+            end.feed(&wire::request(id, b""));
+            end.reply(id, b"");
+        }
+        end.feed(&opening[again]);
+        end.is_broken(CloseCode::CALL_ID);
+    }
+}

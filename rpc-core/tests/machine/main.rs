@@ -2,9 +2,11 @@
 
 mod budgets;
 mod calc;
+mod calc_streams;
 mod calls;
 mod cancel;
 mod conversations;
+mod credit;
 mod crossings;
 mod deadlines;
 mod dribble;
@@ -15,8 +17,14 @@ mod goaway;
 mod hello;
 mod ids;
 mod limits;
+mod liveness;
+mod oneway;
 mod pair;
+mod party;
 mod ping;
 mod random;
+mod returning;
+mod stream_crossings;
+mod streams;
 mod vectors;
 mod wire;

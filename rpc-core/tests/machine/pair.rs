@@ -1,7 +1,9 @@
 //! Two machines, one clock, and bytes that are carried by hand.
 
 use crate::wire;
-use rpc_core::connection::{Connection, Event, Expiry, NewCall, Refusal, Reply, Transmit};
+use rpc_core::connection::{
+    Connection, Event, Expiry, ItemRefusal, NewCall, Refusal, Reply, RequestShape, Shape, Transmit,
+};
 use rpc_core::frame::CancelReason;
 use rpc_core::{
     CallId, CloseCode, Code, Executed, Limits, MethodId, Payload, ProtocolError, Retry, Side, Time,
@@ -12,6 +14,12 @@ use rpc_core::{
 pub(crate) enum Told {
     Opened,
     Request { id: u32, message: Vec<u8> },
+    Stream { id: u32, message: Vec<u8>, ended: bool },
+    OneWay { message: Vec<u8>, cost: u32 },
+    Item { id: u32, message: Vec<u8>, cost: u32, last: bool },
+    End(u32),
+    Writable(u32),
+    Stopped(u32),
     Response { id: u32, code: Code, message: Option<Vec<u8>> },
     Cancelled(u32),
     GoAway(CloseCode, String),
@@ -127,17 +135,70 @@ impl End {
         deadline: Option<Time>,
         metadata: &[u8],
     ) -> Result<u32, Refusal> {
+        self.call_as(Shape::Unary, payload, deadline, metadata)
+    }
+
+    /// Opens a streaming call with these arguments.
+    pub(crate) fn stream(&mut self, shape: Shape, payload: &[u8]) -> Result<u32, Refusal> {
+        self.call_as(shape, payload, None, &[])
+    }
+
+    pub(crate) fn call_as(
+        &mut self,
+        shape: Shape,
+        payload: &[u8],
+        deadline: Option<Time>,
+        metadata: &[u8],
+    ) -> Result<u32, Refusal> {
         let call = NewCall {
             method: MethodId::new(7),
             signature: 0,
             deadline,
             metadata,
             payload: &mut Payload::from(payload.to_vec()),
+            shape,
         };
         let id = self.machine.call(self.now, call, 0);
         let id = id.map_err(|refused| refused.reason)?;
         *self.machine.waiter(id).unwrap() = id.get();
         Ok(id.get())
+    }
+
+    pub(crate) fn item(&mut self, id: u32, payload: &[u8]) -> Result<(), ItemRefusal> {
+        self.machine.item(CallId::new(id), &mut Payload::from(payload.to_vec()), false)
+    }
+
+    pub(crate) fn last_item(&mut self, id: u32, payload: &[u8]) -> Result<(), ItemRefusal> {
+        self.machine.item(CallId::new(id), &mut Payload::from(payload.to_vec()), true)
+    }
+
+    pub(crate) fn finish(&mut self, id: u32) {
+        self.machine.finish(CallId::new(id));
+    }
+
+    pub(crate) fn stop(&mut self, id: u32) -> bool {
+        self.machine.stop(CallId::new(id))
+    }
+
+    pub(crate) fn consumed(&mut self, id: u32, cost: u32) {
+        self.machine.consumed(CallId::new(id), cost);
+    }
+
+    pub(crate) fn starving(&mut self, id: u32) {
+        self.machine.starving(CallId::new(id));
+    }
+
+    /// Sends a one-way call of method 7.
+    pub(crate) fn oneway(&mut self, payload: &[u8]) -> Result<u64, Refusal> {
+        let call = NewCall {
+            method: MethodId::new(7),
+            signature: 0,
+            deadline: None,
+            metadata: &[],
+            payload: &mut Payload::from(payload.to_vec()),
+            shape: Shape::Unary,
+        };
+        self.machine.oneway(self.now, call)
     }
 
     pub(crate) fn reply(&mut self, id: u32, payload: &[u8]) {
@@ -203,8 +264,21 @@ fn owned(event: Event<'_>) -> Told {
     match event {
         Event::Opened => Told::Opened,
         Event::Request(request) => {
-            Told::Request { id: request.id.get(), message: request.message.as_slice().to_vec() }
+            let (id, message) = (request.id.get(), request.message.as_slice().to_vec());
+            match request.shape {
+                RequestShape::Unary => Told::Request { id, message },
+                RequestShape::Stream { ended } => Told::Stream { id, message, ended },
+            }
         }
+        Event::OneWay { request, cost } => {
+            Told::OneWay { message: request.message.as_slice().to_vec(), cost }
+        }
+        Event::Item { id, message, cost, last } => {
+            Told::Item { id: id.get(), message: message.as_slice().to_vec(), cost, last }
+        }
+        Event::End { id } => Told::End(id.get()),
+        Event::Writable { id } => Told::Writable(id.get()),
+        Event::Stopped { id } => Told::Stopped(id.get()),
         Event::Response { id, response } => Told::Response {
             id: id.get(),
             code: response.code,
@@ -291,4 +365,28 @@ pub(crate) fn breach(side: Side, bytes: &[u8]) -> Result<(), ProtocolError> {
         }
         rest = &rest[step.consumed..];
     }
+}
+
+/// The caller sends items and gets none.
+pub(crate) const UPLOAD: Shape = Shape::Stream { items_out: true, items_in: false };
+/// The callee sends items.
+pub(crate) const DOWNLOAD: Shape = Shape::Stream { items_out: false, items_in: true };
+/// Both send items.
+pub(crate) const DUPLEX: Shape = Shape::Stream { items_out: true, items_in: true };
+
+/// What an end is told of an item that came in one frame.
+pub(crate) fn item(id: u32, message: &[u8]) -> Told {
+    let cost = 16 + u32::try_from(message.len()).unwrap();
+    Told::Item { id, message: message.to_vec(), cost, last: false }
+}
+
+/// As `item`, with END on it.
+pub(crate) fn last_item(id: u32, message: &[u8]) -> Told {
+    let cost = 16 + u32::try_from(message.len()).unwrap();
+    Told::Item { id, message: message.to_vec(), cost, last: true }
+}
+
+/// What a callee is told of a streaming request whose caller sends items.
+pub(crate) fn streams(id: u32, message: &[u8]) -> Told {
+    Told::Stream { id, message: message.to_vec(), ended: false }
 }

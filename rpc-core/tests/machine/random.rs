@@ -1,15 +1,21 @@
 //! Any verbs, any cuts, any end: every call ends exactly once, and no handler runs twice.
 
 use crate::pair::{End, Told, limits};
+use crate::party::{Call, Party};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use rpc_core::connection::{Refusal, State};
-use rpc_core::{CloseCode, Code, Executed, Limits, Side};
-use std::collections::{BTreeMap, BTreeSet};
+use rpc_core::connection::State;
+use rpc_core::{CloseCode, Executed, Limits, Side};
 
 #[derive(Clone, Debug)]
 enum Wish {
-    Call { side: bool, len: usize, deadline_ms: Option<u64> },
+    Call { side: bool, len: usize, deadline_ms: Option<u64>, streams: bool },
+    OneWay { side: bool, len: usize },
+    OneWayDone { side: bool },
+    Item { side: bool, which: usize, len: usize, last: bool },
+    Finish { side: bool, which: usize },
+    Stop { side: bool, which: usize },
+    Consume { side: bool, which: usize },
     Reply { side: bool, which: usize, len: usize },
     Cancel { side: bool, which: usize },
     Take { side: bool, which: usize },
@@ -23,10 +29,20 @@ enum Wish {
 fn wish() -> impl Strategy<Value = Wish> {
     let side = any::<bool>;
     let len = || prop_oneof![8 => 0..100_usize, 2 => 60_000..300_000_usize];
+    let item_len =
+        prop_oneof![4 => 0..100_usize, 3 => 40_000..80_000_usize, 2 => 150_000..262_060_usize];
     let deadline_ms = prop_oneof![3 => Just(None), 1 => (0..200_u64).prop_map(Some)];
     prop_oneof![
-        6 => (side(), len(), deadline_ms)
-            .prop_map(|(side, len, deadline_ms)| Wish::Call { side, len, deadline_ms }),
+        8 => (side(), len(), deadline_ms, any::<bool>()).prop_map(
+            |(side, len, deadline_ms, streams)| Wish::Call { side, len, deadline_ms, streams }
+        ),
+        2 => (side(), len()).prop_map(|(side, len)| Wish::OneWay { side, len }),
+        1 => side().prop_map(|side| Wish::OneWayDone { side }),
+        12 => (side(), any::<usize>(), item_len, 0..8)
+            .prop_map(|(side, which, len, last)| Wish::Item { side, which, len, last: last == 0 }),
+        1 => (side(), any::<usize>()).prop_map(|(side, which)| Wish::Finish { side, which }),
+        1 => (side(), any::<usize>()).prop_map(|(side, which)| Wish::Stop { side, which }),
+        6 => (side(), any::<usize>()).prop_map(|(side, which)| Wish::Consume { side, which }),
         5 => (side(), any::<usize>(), len())
             .prop_map(|(side, which, len)| Wish::Reply { side, which, len }),
         2 => (side(), any::<usize>()).prop_map(|(side, which)| Wish::Cancel { side, which }),
@@ -44,147 +60,26 @@ fn wish() -> impl Strategy<Value = Wish> {
 fn quiet_limits() -> Limits {
     limits(|limits| {
         limits.calls = 8;
+        limits.streams = 5;
         limits.hello_ms = u64::MAX;
         limits.keepalive_after_ms = u64::MAX;
     })
 }
 
-/// How a call of one side stands with its caller.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Call {
-    Open,
-    Ended,
-    EndedAs(Executed),
-}
-
-/// One side with everything it did.
-struct Party {
-    end: End,
-    /// Bytes written and not delivered.
-    pipe: Vec<u8>,
-    calls: BTreeMap<u32, Call>,
-    untaken: Vec<u32>,
-    ran: BTreeSet<u32>,
-    running: Vec<u32>,
-    leaves: bool,
-    first: u32,
-}
-
-impl Party {
-    fn new(side: Side) -> Self {
-        Self {
-            end: End::new(side, quiet_limits()),
-            pipe: Vec::new(),
-            calls: BTreeMap::new(),
-            untaken: Vec::new(),
-            ran: BTreeSet::new(),
-            running: Vec::new(),
-            leaves: false,
-            first: side.first().get(),
-        }
-    }
-
-    /// Books what the machine said.
-    fn book(&mut self) {
-        for told in self.end.news() {
-            match told {
-                Told::Opened | Told::MoreCalls => {}
-                Told::Request { id, message } => {
-                    assert!(self.ran.insert(id), "{id} ran twice");
-                    assert!(message.iter().all(|byte| *byte == id.to_le_bytes()[0]));
-                    self.running.push(id);
-                }
-                Told::Response { id, code, message } => {
-                    if code == Code::OK {
-                        let message = message.unwrap();
-                        assert!(message.iter().all(|byte| *byte == !id.to_le_bytes()[0]));
-                    }
-                    self.ends(id, Call::Ended);
-                }
-                Told::CallExpired(id) => self.ends(id, Call::Ended),
-                Told::Failed(id, executed) => self.ends(id, Call::EndedAs(executed)),
-                Told::Cancelled(id) => self.gives_up(id, Code::CANCELLED),
-                Told::ServedExpired(id) => self.gives_up(id, Code::DEADLINE_EXCEEDED),
-                Told::GoAway(code, _) => {
-                    assert_eq!(code, CloseCode::GRACEFUL);
-                    self.end.fail_calls();
-                }
-                Told::Broken(code) | Told::Silent(code) => panic!("{code}"),
-            }
-        }
-        // `fail_calls` tells more.
-        if !self.end.told.is_empty() {
-            self.book();
-        }
-    }
-
-    fn ends(&mut self, id: u32, how: Call) {
-        let before = self.calls.insert(id, how);
-        assert_eq!(before, Some(Call::Open), "{id} ended twice");
-        self.untaken.push(id);
-    }
-
-    fn gives_up(&mut self, id: u32, code: Code) {
-        assert!(self.running.contains(&id));
-        self.running.retain(|running| *running != id);
-        self.end.reply_code(id, code);
-    }
-
-    fn call(&mut self, len: usize, deadline_ms: Option<u64>) {
-        let deadline = deadline_ms.map(|ms| self.end.now.plus_millis(ms));
-        let next = self.next_id();
-        match self.end.call_until(&vec![next.to_le_bytes()[0]; len], deadline) {
-            Ok(id) => {
-                assert_eq!(id, next);
-                assert_eq!(self.calls.insert(id, Call::Open), None);
-            }
-            Err(Refusal::Busy | Refusal::Closing | Refusal::SendBufferFull) => {}
-            Err(other) => panic!("{other:?}"),
-        }
-    }
-
-    /// Calls here are few, so no id is skipped.
-    fn next_id(&self) -> u32 {
-        let last = self.calls.keys().next_back();
-        last.map_or(self.first, |last| last + 2)
-    }
-
-    fn open(&self) -> Vec<u32> {
-        let open = self.calls.iter().filter(|(_, call)| **call == Call::Open);
-        open.map(|(id, _)| *id).collect()
-    }
-
-    fn reply(&mut self, which: usize, len: usize) {
-        if self.running.is_empty() {
-            return;
-        }
-        let id = self.running.swap_remove(which % self.running.len());
-        self.end.reply(id, &vec![!id.to_le_bytes()[0]; len]);
-    }
-
-    fn cancel(&mut self, which: usize) {
-        let open = self.open();
-        if let Some(id) = open.get(which % open.len().max(1)) {
-            assert!(self.end.cancel(*id), "the waiter comes back");
-            assert!(!self.end.take(*id));
-            self.calls.insert(*id, Call::Ended);
-        }
-    }
-
-    fn take(&mut self, which: usize) {
-        if !self.untaken.is_empty() {
-            let id = self.untaken.swap_remove(which % self.untaken.len());
-            assert!(self.end.take(id) && !self.end.take(id));
-        }
-    }
-}
-
 fn run(parties: &mut [Party; 2], wishes: Vec<Wish>) {
     for wish in wishes {
         match wish {
-            Wish::Call { side, len, deadline_ms } => {
-                parties[usize::from(side)].call(len, deadline_ms);
+            Wish::Call { side, len, deadline_ms, streams } => {
+                parties[usize::from(side)].call(len, deadline_ms, streams);
             }
+            Wish::OneWay { side, len } => parties[usize::from(side)].oneway(len),
+            Wish::OneWayDone { side } => parties[usize::from(side)].oneway_done(),
+            Wish::Item { side, which, len, last } => {
+                parties[usize::from(side)].send(which, len, last);
+            }
+            Wish::Finish { side, which } => parties[usize::from(side)].finish(which),
+            Wish::Stop { side, which } => parties[usize::from(side)].stop(which),
+            Wish::Consume { side, which } => parties[usize::from(side)].consume(which),
             Wish::Reply { side, which, len } => parties[usize::from(side)].reply(which, len),
             Wish::Cancel { side, which } => parties[usize::from(side)].cancel(which),
             Wish::Take { side, which } => parties[usize::from(side)].take(which),
@@ -232,6 +127,7 @@ fn settle(parties: &mut [Party; 2]) {
             while !party.running.is_empty() {
                 party.reply(0, 10);
             }
+            party.consume_all();
             while party.end.batch(&mut party.pipe) {}
             moved |= !party.pipe.is_empty();
             deliver(parties, side, usize::MAX);
@@ -244,7 +140,7 @@ fn settle(parties: &mut [Party; 2]) {
 
 /// Two machines that have not spoken.
 fn parties() -> [Party; 2] {
-    [Party::new(Side::Dialer), Party::new(Side::Acceptor)]
+    [Side::Dialer, Side::Acceptor].map(|side| Party::new(side, quiet_limits()))
 }
 
 proptest! {
@@ -265,6 +161,7 @@ proptest! {
             prop_assert_eq!(state == State::Drained, party.leaves, "{:?}", state);
         }
         not_executed_never_ran(&parties);
+        items_came_once_and_in_order(&parties);
     }
 
     #[test]
@@ -279,6 +176,7 @@ proptest! {
             prop_assert_eq!(party.end.machine.open_calls(), 0);
         }
         not_executed_never_ran(&parties);
+        items_came_once_and_in_order(&parties);
     }
 
     #[test]
@@ -301,8 +199,11 @@ proptest! {
             let flags = if flags & 0x80 == 0 { flags & 0x07 } else { flags };
             end.feed(&crate::wire::frame(kind, flags, metadata_len, id, arg, &body));
             for told in end.news() {
-                if let Told::Request { id, .. } = told {
-                    end.reply(id, b"r");
+                match told {
+                    Told::Request { id, .. } => end.reply(id, b"r"),
+                    Told::Stream { id, .. } if id % 3 == 0 => end.reply(id, b"r"),
+                    Told::Item { id, cost, .. } => end.consumed(id, cost),
+                    _ => {}
                 }
             }
             prop_assert!(end.machine.served_calls() <= 256);
@@ -318,6 +219,18 @@ fn not_executed_never_ran(parties: &[Party; 2]) {
             if *call == Call::EndedAs(Executed::No) {
                 assert!(!parties[serving].ran.contains(id), "{id} ran");
             }
+        }
+    }
+}
+
+/// What came is a beginning of what was sent, and all of it where that was said.
+fn items_came_once_and_in_order(parties: &[Party; 2]) {
+    for (from, to) in [(0, 1), (1, 0)] {
+        for (id, there) in &parties[to].streams {
+            let none = Vec::new();
+            let sent = parties[from].streams.get(id).map_or(&none, |ledger| &ledger.sent);
+            assert!(sent.starts_with(&there.came), "{id}");
+            assert!(!there.is_whole || sent.len() == there.came.len(), "{id} was cut short");
         }
     }
 }

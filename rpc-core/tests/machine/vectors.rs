@@ -25,7 +25,9 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
 
 /// Bytes as the vectors write values.
 pub(crate) fn text(bytes: &[u8]) -> String {
-    bytes.iter().fold("0x".into(), |text, byte| format!("{text}{byte:02x}"))
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let digits = digits.map(|digit| char::from_digit(digit.into(), 16).unwrap());
+    "0x".chars().chain(digits).collect()
 }
 
 fn flags(flags: Flags) -> Value {
@@ -34,7 +36,8 @@ fn flags(flags: Flags) -> Value {
     set.map(|(_, name)| Value::from(*name)).collect()
 }
 
-fn entries(bytes: &[u8]) -> Value {
+/// Metadata in the notation of the vectors.
+pub(crate) fn entries(bytes: &[u8]) -> Value {
     let entries: Result<Vec<_>, _> = metadata::entries(bytes).collect();
     match entries {
         Ok(entries) => entries.iter().map(|(key, value)| json!([key, text(value)])).collect(),
@@ -97,7 +100,7 @@ pub(crate) fn tag(hello: &Hello, name: &str) -> Option<Value> {
         "reassembly_bytes" => hello.reassembly_bytes.into(),
         "features" => format!("0x{:016x}", hello.features).into(),
         "peer_name" => text(hello.name.as_bytes()).into(),
-        "auth_token" => text(&hello.auth).into(),
+        "auth_token" => text(hello.auth_token.as_bytes()).into(),
         _ => return None,
     })
 }
