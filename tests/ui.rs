@@ -8,4 +8,5 @@ fn accepted_services_compile_and_refused_ones_say_why() {
     let cases = trybuild::TestCases::new();
     cases.pass("tests/ui/pass/*.rs");
     cases.compile_fail("tests/ui/fail/*.rs");
+    cases.compile_fail("tests/ui/fail_schema/*.rs");
 }

@@ -15,6 +15,22 @@ pub(crate) struct ServiceOptions {
     pub(crate) name: Option<LitStr>,
     /// Where hton is found, when it is not `::hton`.
     pub(crate) krate: Option<Path>,
+    /// Calls are started in the order in which they arrive.
+    pub(crate) ordered: bool,
+    /// Which types have to say what they are on the wire.
+    pub(crate) schemas: Option<Schemas>,
+}
+
+/// What is asked of the types of a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Schemas {
+    /// A method whose types all have a `Schema` is checked, another is not.
+    #[default]
+    Probed,
+    /// Every type has a `Schema`.
+    Required,
+    /// No method is checked.
+    Off,
 }
 
 /// What stands in `#[hton(…)]` on a method.
@@ -22,10 +38,12 @@ pub(crate) struct ServiceOptions {
 pub(crate) struct MethodOptions {
     /// The handler always runs in a task of its own.
     pub(crate) spawn: bool,
+    /// Nothing answers.
+    pub(crate) oneway: bool,
 }
 
 impl ServiceOptions {
-    /// Reads `name = "…"` and `crate = "…"`.
+    /// Reads `name = "…"`, `crate = "…"`, `ordered` and `schema = …`.
     pub(crate) fn parse(options: TokenStream, faults: &mut Faults) -> Self {
         let mut read = Self::default();
         let options = match Punctuated::<Meta, Token![,]>::parse_terminated.parse2(options) {
@@ -48,10 +66,15 @@ impl ServiceOptions {
                         None => {}
                     }
                 }
+                "ordered" => {
+                    flag(option, "#[hton::service(ordered)]", &mut read.ordered, faults);
+                }
+                "schema" if read.schemas.is_some() => given_twice(option, "schema", faults),
+                "schema" => read.schemas = schemas(option, faults),
                 name => faults.push(
                     option.path(),
                     format!("a service has no option `{name}`"),
-                    "the options of a service are `name = \"…\"` and `crate = \"…\"`",
+                    "the options of a service are `name = \"…\"`, `crate = \"…\"`, `ordered` and `schema = …`",
                 ),
             }
         }
@@ -74,7 +97,7 @@ impl MethodOptions {
                 Ok(options) if options.is_empty() => faults.push(
                     attr,
                     "`#[hton(…)]` names no option",
-                    "write `#[hton(spawn)]`, or leave the attribute out",
+                    "write `#[hton(oneway)]` or `#[hton(spawn)]`, or leave the attribute out",
                 ),
                 Ok(options) => options.iter().for_each(|option| read.read(option, faults)),
                 Err(error) => faults.syntax(error),
@@ -85,22 +108,12 @@ impl MethodOptions {
 
     fn read(&mut self, option: &Meta, faults: &mut Faults) {
         match option_name(option).as_str() {
-            "spawn" if self.spawn => given_twice(option, "spawn", faults),
-            "spawn" if !matches!(option, Meta::Path(_)) => faults.push(
-                option,
-                "`spawn` takes no value",
-                "write `#[hton(spawn)]`, or leave it out",
-            ),
-            "spawn" => self.spawn = true,
-            "oneway" => faults.push(
-                option,
-                "`oneway` is reserved: one-way methods are not supported yet",
-                "leave it out; the method then answers with `()` once it has run",
-            ),
+            "spawn" => flag(option, "#[hton(spawn)]", &mut self.spawn, faults),
+            "oneway" => flag(option, "#[hton(oneway)]", &mut self.oneway, faults),
             name => faults.push(
                 option.path(),
                 format!("a method has no option `{name}`"),
-                "the option of a method is `spawn`",
+                "the options of a method are `oneway` and `spawn`",
             ),
         }
     }
@@ -172,6 +185,40 @@ fn option_name(option: &Meta) -> String {
     }
 }
 
+/// Reads an option that is there or not.
+fn flag(option: &Meta, example: &str, set: &mut bool, faults: &mut Faults) {
+    let name = option_name(option);
+    if !matches!(option, Meta::Path(_)) {
+        let help = format!("write `{example}`, or leave it out");
+        faults.push(option, format!("`{name}` takes no value"), help);
+    } else if *set {
+        given_twice(option, &name, faults);
+    }
+    *set = true;
+}
+
+fn schemas(option: &Meta, faults: &mut Faults) -> Option<Schemas> {
+    let value = match option {
+        Meta::NameValue(option) => match &option.value {
+            Expr::Path(value) => value.path.get_ident(),
+            _ => None,
+        },
+        _ => None,
+    };
+    if value.is_some_and(|value| value == "required") {
+        return Some(Schemas::Required);
+    }
+    if value.is_some_and(|value| value == "off") {
+        return Some(Schemas::Off);
+    }
+    faults.push(
+        option,
+        "`schema` says whether the types of a service are compared",
+        "write `schema = required` or `schema = off`; without it, those that have a `Schema` are",
+    );
+    None
+}
+
 fn given_twice(option: &Meta, name: &str, faults: &mut Faults) {
     faults.push(option, format!("`{name}` is given twice"), "leave one of them out");
 }
@@ -211,9 +258,18 @@ mod tests {
     }
 
     #[test]
+    fn a_service_is_ordered_only_if_it_says_so() {
+        assert!(!service(quote!(name = "B")).0.ordered);
+        let (options, faults) = service(quote!(ordered, name = "B"));
+        assert!(options.ordered && faults.is_empty());
+    }
+
+    #[test]
     fn every_wrong_option_is_reported() {
         let (_, faults) = service(quote!(name = 3, crate = "no path", id = 7, name));
         assert_eq!(faults.len(), 4, "{faults:#?}");
+        let (_, faults) = service(quote!(ordered = true, ordered, order));
+        assert_eq!(faults.len(), 3, "{faults:#?}");
     }
 
     #[test]

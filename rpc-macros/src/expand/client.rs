@@ -1,13 +1,13 @@
 //! Prints the client: one stub for each method, which encodes the arguments and returns a call.
 
-use super::{private, server};
+use super::{private, server, streams};
 use crate::attr;
-use crate::model::{Argument, Carrier, Method, Output, Service};
+use crate::model::{Answer, Argument, Carrier, Method, Output, Service, Travels};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::Attribute;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
+use syn::{Attribute, Type};
 
 pub(super) fn expand(service: &Service) -> TokenStream {
     let Service { attrs, vis, ident, .. } = service;
@@ -40,7 +40,7 @@ pub(super) fn expand(service: &Service) -> TokenStream {
     }
 }
 
-/// `connect`, `new` and `peer`, except where a method of the service has that name.
+/// `connect`, `connect_lazy`, `new` and `peer`, except where a method of the service has that name.
 fn constructors(service: &Service) -> TokenStream {
     let private = private(service);
     let vis = &service.vis;
@@ -53,6 +53,17 @@ fn constructors(service: &Service) -> TokenStream {
             ) -> ::core::result::Result<Self, #private::Error> {
                 let peer = #private::connect(address).await?;
                 ::core::result::Result::Ok(Self { peer })
+            }
+        }
+    });
+    let connect_lazy = free("connect_lazy").then(|| {
+        quote! {
+            /// Connects to a server at this address when it is first called, and again whenever the
+            /// connection is lost.
+            #vis fn connect_lazy(
+                address: impl ::core::convert::Into<#private::Address>,
+            ) -> Self {
+                Self { peer: #private::connect_lazy(address) }
             }
         }
     });
@@ -73,7 +84,7 @@ fn constructors(service: &Service) -> TokenStream {
             }
         }
     });
-    quote!(#connect #new #peer)
+    quote!(#connect #connect_lazy #new #peer)
 }
 
 /// What `new` and `peer` do, under names that no method of a service can take away.
@@ -111,31 +122,68 @@ fn conversions(service: &Service, name: &Ident) -> TokenStream {
 }
 
 fn stub(service: &Service, method: &Method) -> TokenStream {
-    let Method { ident, arguments, output, .. } = method;
+    let Method { ident, arguments, .. } = method;
     let private = private(service);
     let vis = &service.vis;
     let attrs = stub_attrs(service, method);
-    let parameters = arguments.iter().map(|argument| {
-        let (ident, ty) = (&argument.ident, &argument.ty);
-        quote!(#ident: #ty,)
-    });
+    let parameters = arguments.iter().map(|argument| parameter(argument, &private));
     let encoder = Ident::new("encoder", Span::mixed_site());
-    let encoded = arguments.iter().map(|argument| encoded(argument, &encoder));
+    let encoded = method.values().map(|(argument, carrier)| encoded(argument, carrier, &encoder));
     let description = server::description(service, method);
-    let decode = decode(output);
-    let value = &output.value;
-    let error = declared(output);
+    let (verb, returned, rest) = kind(method, &private);
     quote! {
         #(#attrs)*
-        #vis fn #ident(&self, #(#parameters)*) -> #private::Call<#value, #error> {
-            self.peer.call(
+        #vis fn #ident(&self, #(#parameters)*) -> #returned {
+            self.peer.#verb(
                 &const { #description },
                 move |#encoder| {
                     #(#encoded?;)*
                     ::core::result::Result::Ok(())
                 },
-                #decode,
+                #rest
             )
+        }
+    }
+}
+
+fn parameter(argument: &Argument, private: &TokenStream) -> TokenStream {
+    let Argument { ident, ty, travels, .. } = argument;
+    match travels {
+        Travels::Value(_) => quote!(#ident: #ty,),
+        Travels::Items(item) => {
+            let item = &item.ty;
+            // At the type, where rustc says what the caller's stream must be.
+            let stream = quote_spanned! {ty.span()=>
+                impl #private::Stream<Item = #item> + ::core::marker::Send + 'static
+            };
+            quote!(#ident: #stream,)
+        }
+    }
+}
+
+/// How the method is called: the verb of the peer, what that returns, and what it takes beside the
+/// description and the arguments.
+fn kind(method: &Method, private: &TokenStream) -> (TokenStream, TokenStream, TokenStream) {
+    let output = &method.output;
+    let error = declared(output);
+    if method.oneway {
+        return (quote!(oneway), quote!(#private::Call<(), #error>), TokenStream::new());
+    }
+    let sent = method.streams().next().map(|(argument, item)| {
+        let (ident, encode) = (&argument.ident, streams::encode(item));
+        quote!(#ident, #encode,)
+    });
+    match &output.answer {
+        Answer::Value(value) => {
+            let verb = if sent.is_some() { quote!(upload) } else { quote!(call) };
+            let (ty, decode) = (&value.ty, decode(&value.ty, value.carrier, output));
+            (verb, quote!(#private::Call<#ty, #error>), quote!(#sent #decode,))
+        }
+        Answer::Stream(items) => {
+            let verb = if sent.is_some() { quote!(duplex) } else { quote!(stream) };
+            let (ty, decode) = (&items.item.ty, streams::decode(&items.item, "item"));
+            let end = streams::end(output);
+            (verb, quote!(#private::Streaming<#ty, #error>), quote!(#sent #decode, #end,))
         }
     }
 }
@@ -150,11 +198,11 @@ fn stub_attrs(service: &Service, method: &Method) -> Vec<Attribute> {
     attrs
 }
 
-fn encoded(argument: &Argument, encoder: &Ident) -> TokenStream {
+fn encoded(argument: &Argument, carrier: Carrier, encoder: &Ident) -> TokenStream {
     let Argument { ident, ty, .. } = argument;
     let span = ty.span();
     // At the type, where a missing trait is reported; the name keeps the place it was given.
-    match argument.carrier {
+    match carrier {
         Carrier::Value => quote_spanned!(span=> #encoder.value::<#ty>(&#ident)),
         Carrier::Slice => quote!(#encoder.bytes(#ident)),
         Carrier::Vec => quote!(#encoder.bytes(&#ident)),
@@ -164,24 +212,23 @@ fn encoded(argument: &Argument, encoder: &Ident) -> TokenStream {
 
 /// The error type of the call: what the method declares.
 fn declared(output: &Output) -> TokenStream {
-    match &output.error {
+    match output.declared() {
         Some(ty) => quote!(#ty),
         None => quote!(::core::convert::Infallible),
     }
 }
 
-fn decode(output: &Output) -> TokenStream {
+fn decode(value: &Type, carrier: Carrier, output: &Output) -> TokenStream {
     let [outcome, message] =
         ["outcome", "message"].map(|name| Ident::new(name, Span::mixed_site()));
-    let value = &output.value;
-    let ok = match output.carrier {
+    let ok = match carrier {
         Carrier::Value | Carrier::Slice => {
             quote_spanned!(value.span()=> #message.value::<#value>("result"))
         }
         Carrier::Vec => quote!(#message.byte_vec("result")),
         Carrier::Shared => quote!(#message.byte_string("result")),
     };
-    match &output.error {
+    match output.declared() {
         Some(ty) => {
             let error = quote_spanned!(ty.span()=> #message.value::<#ty>("error"));
             quote!(|#outcome| #outcome.declared(|#message| #ok, |#message| #error))

@@ -6,20 +6,26 @@
 mod client;
 mod server;
 mod service_trait;
+mod signature;
+mod streams;
 
 use crate::model::Service;
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
+use syn::Type;
+use syn::spanned::Spanned;
 
 /// Prints a service.
 pub(crate) fn service(service: &Service) -> TokenStream {
     let service_trait = service_trait::expand(service);
     let server = server::expand(service);
     let client = client::expand(service);
+    let signatures = signature::expand(service);
     quote! {
         #service_trait
         #server
         #client
+        #signatures
     }
 }
 
@@ -30,4 +36,9 @@ pub(crate) use service_trait::refused;
 fn private(service: &Service) -> TokenStream {
     let krate = &service.krate;
     quote!(#krate::__private)
+}
+
+/// A variable of ours, as if it stood where the type stands: there a missing trait is reported.
+fn at(name: &str, ty: &Type) -> Ident {
+    Ident::new(name, ty.span().resolved_at(Span::mixed_site()))
 }

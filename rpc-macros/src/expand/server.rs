@@ -1,8 +1,8 @@
 //! Prints the server: what decodes a request, runs the user's method, encodes the answer.
 
-use super::private;
+use super::{at, private, signature, streams};
 use crate::attr;
-use crate::model::{Argument, Carrier, Method, Service};
+use crate::model::{Answer, Argument, Carrier, Failing, Method, Service, Travels};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Type;
@@ -111,11 +111,19 @@ pub(super) fn description(service: &Service, method: &Method) -> TokenStream {
     let private = private(service);
     let full_name = format!("{}/{}", service.name, method.name);
     let id = hexadecimal(method.id);
-    let spawned = method.spawn.then(|| quote!(.spawned()));
-    quote!(#private::Method::new(#full_name, #private::MethodId::new(#id)) #spawned)
+    let traits = [
+        (method.spawn, quote!(.spawned())),
+        (method.oneway, quote!(.oneway())),
+        (service.ordered, quote!(.ordered())),
+        (method.streams().next().is_some(), quote!(.items_in())),
+        (method.output.items().is_some(), quote!(.items_out())),
+    ];
+    let traits = traits.into_iter().filter_map(|(has, builder)| has.then_some(builder));
+    let signed = signature::signed(service, method);
+    quote!(#private::Method::new(#full_name, #private::MethodId::new(#id)) #(#traits)* #signed)
 }
 
-fn hexadecimal(id: u32) -> syn::LitInt {
+pub(super) fn hexadecimal(id: u32) -> syn::LitInt {
     syn::LitInt::new(&format!("{id:#010x}"), Span::call_site())
 }
 
@@ -141,8 +149,6 @@ fn dispatch(service: &Service) -> TokenStream {
 }
 
 /// The local variables of the dispatcher.
-///
-/// Where a type's missing trait would be reported at one of them, it is printed [`at`] the type.
 struct Names {
     service: Ident,
     method: Ident,
@@ -166,11 +172,6 @@ impl Names {
     }
 }
 
-/// The same variable, as if it stood where the type stands.
-fn at(name: &Ident, ty: &Type) -> Ident {
-    Ident::new(&name.to_string(), ty.span().resolved_at(name.span()))
-}
-
 fn arm(service: &Service, method: &Method, names: &Names) -> TokenStream {
     let Names { service: handler, request, arguments, result, error, .. } = names;
     let (service_trait, parameter) = (&service.ident, &service.parameter);
@@ -180,38 +181,49 @@ fn arm(service: &Service, method: &Method, names: &Names) -> TokenStream {
     let locals: Vec<Ident> = (0..method.arguments.len())
         .map(|position| format_ident!("argument_{position}", span = Span::mixed_site()))
         .collect();
-    let decoded = method.arguments.iter().zip(&locals).map(|(argument, local)| {
-        let value = decoded(argument, arguments);
-        quote! {
-            let #local = match #value {
-                ::core::result::Result::Ok(#local) => #local,
-                ::core::result::Result::Err(#error) => return #request.undecodable(&#error),
-            };
+    let (mut values, mut streams) = (Vec::new(), Vec::new());
+    for (argument, local) in method.arguments.iter().zip(&locals) {
+        match &argument.travels {
+            Travels::Value(carrier) => {
+                let value = decoded(argument, *carrier, arguments);
+                values.push(quote! {
+                    let #local = match #value {
+                        ::core::result::Result::Ok(#local) => #local,
+                        ::core::result::Result::Err(#error) => return #request.undecodable(&#error),
+                    };
+                });
+            }
+            Travels::Items(item) => {
+                let decode = streams::decode(item, &argument.name);
+                streams.push(quote!(let #local = #request.rx(#decode);));
+            }
         }
-    });
+    }
     let context = method.context.iter().map(|_| quote!(#request.context(),));
+    let awaited = method.output.is_awaited().then(|| quote!(.await));
     let answer = answer(method, names);
     quote! {
         #(#conditions)*
         #id => {
             let mut #arguments = #request.args();
-            #(#decoded)*
+            #(#values)*
             if let ::core::result::Result::Err(#error) = #arguments.finish() {
                 return #request.undecodable(&#error);
             }
+            #(#streams)*
             let #result = <#parameter as #service_trait>::#ident(
                 &*#handler, #(#context)* #(#locals,)*
-            ).await;
+            )#awaited;
             #answer
         }
     }
 }
 
-fn decoded(argument: &Argument, arguments: &Ident) -> TokenStream {
+fn decoded(argument: &Argument, carrier: Carrier, arguments: &Ident) -> TokenStream {
     let Argument { name, ty, .. } = argument;
     // At the type, where a missing trait is reported.
     let span = ty.span();
-    match argument.carrier {
+    match carrier {
         Carrier::Value => quote_spanned!(span=> #arguments.value::<#ty>(#name)),
         Carrier::Slice => quote!(#arguments.bytes(#name)),
         Carrier::Vec => quote!(#arguments.byte_vec(#name)),
@@ -221,15 +233,20 @@ fn decoded(argument: &Argument, arguments: &Ident) -> TokenStream {
 
 fn answer(method: &Method, names: &Names) -> TokenStream {
     let Names { request, result, error, .. } = names;
-    let output = &method.output;
-    let ok = ok(&output.value, output.carrier, request, result);
-    let Some(ty) = &output.error else {
+    if method.oneway {
+        return quote! {
+            let () = #result;
+            #request.done()
+        };
+    }
+    let ok = match &method.output.answer {
+        Answer::Value(value) => ok(&value.ty, value.carrier, request, result),
+        Answer::Stream(items) => streams::answer(items, [request, result, error], failed),
+    };
+    let Some(failing) = &method.output.error else {
         return ok;
     };
-    let no = {
-        let (request, error) = (at(request, ty), at(error, ty));
-        quote_spanned!(ty.span()=> #request.declared::<#ty>(&#error).await)
-    };
+    let no = failed(failing);
     quote! {
         match #result {
             ::core::result::Result::Ok(#result) => #ok,
@@ -241,10 +258,21 @@ fn answer(method: &Method, names: &Names) -> TokenStream {
 fn ok(ty: &Type, carrier: Carrier, request: &Ident, result: &Ident) -> TokenStream {
     match carrier {
         Carrier::Value | Carrier::Slice => {
-            let (request, result) = (at(request, ty), at(result, ty));
+            let [request, result] = ["request", "result"].map(|name| at(name, ty));
             quote_spanned!(ty.span()=> #request.ok::<#ty>(&#result).await)
         }
         Carrier::Vec => quote!(#request.ok_bytes(&#result).await),
         Carrier::Shared => quote!(#request.ok_shared(#result).await),
+    }
+}
+
+/// The reply to an error of the method, which stands in the variable of that name.
+fn failed(failing: &Failing) -> TokenStream {
+    let [request, error] = ["request", "error"].map(|name| at(name, failing.ty()));
+    match failing {
+        Failing::Declared(ty) => {
+            quote_spanned!(ty.span()=> #request.declared::<#ty>(&#error).await)
+        }
+        Failing::Status(ty) => quote_spanned!(ty.span()=> #request.status(#error)),
     }
 }

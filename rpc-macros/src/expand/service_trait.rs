@@ -1,5 +1,6 @@
-//! Prints the trait: what the user wrote, with futures that can be sent between threads.
+//! Prints the trait: what the user wrote, with futures and streams that can be sent between threads.
 
+use super::streams;
 use crate::attr;
 use crate::model::{Method, Service};
 use crate::parse;
@@ -45,13 +46,18 @@ fn method(method: &Method) -> TokenStream {
         let (ident, ty) = (&argument.ident, &argument.ty);
         quote!(#ident: #ty,)
     });
-    let written = &output.written;
     // At the method's name, so that a handler which does not fit is told about this method.
-    let future = quote_spanned! {ident.span()=>
-        impl ::core::future::Future<Output = #written> + ::core::marker::Send
+    let span = ident.span();
+    let sent = streams::sent(output, span);
+    let answer = if output.is_awaited() {
+        quote_spanned! {span=>
+            impl ::core::future::Future<Output = #sent> + ::core::marker::Send
+        }
+    } else {
+        quote!(#sent)
     };
     quote! {
         #(#attrs)*
-        fn #ident(&self, #(#context)* #(#arguments)*) -> #future;
+        fn #ident(&self, #(#context)* #(#arguments)*) -> #answer;
     }
 }

@@ -15,6 +15,18 @@ trait Calc {
     async fn kept(&self);
     #[cfg(any())]
     async fn new(&self);
+    #[cfg(any())]
+    async fn removed_items(&self, a: hton::Rx<NotSerializable>);
+    #[cfg(any())]
+    fn removed_stream(&self) -> impl hton::Stream<Item = NotSerializable>;
+    #[cfg(any())]
+    #[hton(oneway)]
+    async fn removed_oneway(&self, a: NotSerializable);
+    #[cfg(all())]
+    fn kept_stream(&self, a: hton::Rx<u8>) -> impl hton::Stream<Item = u8>;
+    #[cfg(all())]
+    #[hton(oneway)]
+    async fn kept_oneway(&self);
 }
 
 #[hton::service]
@@ -30,16 +42,28 @@ impl Calc for MyCalc {
         a + b
     }
     async fn kept(&self) {}
+    fn kept_stream(&self, _: hton::Rx<u8>) -> impl hton::Stream<Item = u8> {
+        hton::stream::iter([1])
+    }
+    async fn kept_oneway(&self) {}
 }
 
 fn main() {
     let server = CalcServer::new(MyCalc);
     let methods: Vec<_> =
         server.methods().iter().map(|method| (method.full_name(), method.id().get())).collect();
-    assert_eq!(methods, [("Calc/add", 0x3966_24e8), ("Calc/kept", 0x4858_34ff)]);
+    let expected = [
+        ("Calc/add", 0x3966_24e8),
+        ("Calc/kept", 0x4858_34ff),
+        ("Calc/kept_stream", 0x6f9f_3c31),
+        ("Calc/kept_oneway", 0xd3af_26d6),
+    ];
+    assert_eq!(methods, expected);
     let _ = |client: &CalcClient| {
         let _ = client.add(1, 2);
         let _ = client.kept();
+        let _ = client.kept_stream(hton::stream::iter([2]));
+        let _ = client.kept_oneway();
     };
     let _ = NotThere;
 }

@@ -16,6 +16,16 @@ pub trait Calc {
     async fn sub(&self, a: i64, b: i64) -> Result<i64, String>;
     /// Counts letters.
     async fn count(&self, cx: &hton::Context, text: Cow<'_, str>, more: Option<&str>) -> u64;
+    /// Adds all numbers.
+    async fn sum(&self, numbers: hton::Rx<i64>) -> Result<i64, hton::Status>;
+    /// Counts.
+    #[deprecated]
+    fn numbers(&self, text: Cow<'_, str>) -> impl hton::Stream<Item = Result<i64, String>>;
+    /// Counts, or says why not.
+    async fn open(&self, to: hton::Rx<u8>) -> Result<impl hton::Stream<Item = i64>, String>;
+    /// Keeps a line.
+    #[hton(oneway)]
+    async fn log(&self, line: String);
 }
 
 /// Private, and called by nobody.
@@ -25,6 +35,9 @@ mod private {
     #[doc(hidden)]
     trait Unused {
         async fn add(&self, a: i64, b: i64) -> i64;
+        fn count(&self, a: hton::Rx<u8>) -> impl hton::Stream<Item = u8>;
+        #[hton(oneway)]
+        async fn log(&self);
     }
 }
 

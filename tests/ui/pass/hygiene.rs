@@ -24,6 +24,9 @@ mod shadows {
     pub struct Peer;
     pub struct Call;
     pub struct Service;
+    pub struct Streaming;
+    pub struct Infallible;
+    pub trait Stream {}
     pub trait Send {}
     pub trait Sync {}
     pub trait Future {}
@@ -74,6 +77,24 @@ pub trait Names {
         message: u8,
         peer: u8,
     ) -> u8;
+    fn streamed(
+        &self,
+        service: ::hton::Rx<u8>,
+        request: u8,
+        result: u8,
+        error: u8,
+        encoder: u8,
+        item: u8,
+        message: u8,
+        outcome: u8,
+    ) -> impl ::hton::Stream<Item = ::std::result::Result<u8, String>>;
+    async fn opened(
+        &self,
+        item: ::hton::Rx<T>,
+    ) -> ::std::result::Result<impl ::hton::Stream<Item = Vec>, ::hton::Status>;
+    async fn stream(&self, encoder: ::hton::Rx<Option>) -> u8;
+    #[hton(oneway)]
+    async fn oneway(&self, encoder: u8, result: u8, request: u8);
     async fn shadows(&self, t: T, option: Option, vec: Vec, string: String) -> Arc;
     async fn real(
         &self,
@@ -156,6 +177,31 @@ impl Names for Mine {
             + message
             + peer
     }
+    fn streamed(
+        &self,
+        _: ::hton::Rx<u8>,
+        request: u8,
+        result: u8,
+        error: u8,
+        encoder: u8,
+        item: u8,
+        message: u8,
+        outcome: u8,
+    ) -> impl ::hton::Stream<Item = ::std::result::Result<u8, String>> {
+        let sum = request + result + error + encoder + item + message + outcome;
+        let items = [::std::result::Result::Ok(sum), ::std::result::Result::Err(String)];
+        ::hton::stream::iter(items)
+    }
+    async fn opened(
+        &self,
+        _: ::hton::Rx<T>,
+    ) -> ::std::result::Result<impl ::hton::Stream<Item = Vec>, ::hton::Status> {
+        ::std::result::Result::Ok(::hton::stream::iter([Vec]))
+    }
+    async fn stream(&self, mut encoder: ::hton::Rx<Option>) -> u8 {
+        ::std::convert::From::from(encoder.recv().await.unwrap().is_some())
+    }
+    async fn oneway(&self, _: u8, _: u8, _: u8) {}
     async fn shadows(&self, _: T, _: Option, _: Vec, _: String) -> Arc {
         Arc
     }
@@ -197,6 +243,13 @@ async fn run() {
     ::std::assert_eq!(client.clone().await.unwrap(), 4);
     ::std::assert_eq!(client.r#type(12).await.unwrap(), 12);
     ::std::assert_eq!(client.variables(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11).await.unwrap(), 66);
+    let mut streamed = client.streamed(::hton::stream::iter([1]), 1, 2, 3, 4, 5, 6, 7);
+    ::std::assert_eq!(streamed.recv().await.ok().unwrap(), ::std::option::Option::Some(28));
+    ::std::assert!(streamed.recv().await.err().unwrap().declared().is_some());
+    let mut opened = client.opened(::hton::stream::empty());
+    let _: Vec = opened.recv().await.unwrap().unwrap();
+    ::std::assert_eq!(client.stream(::hton::stream::iter([Option])).await.unwrap(), 1);
+    client.oneway(1, 2, 3).await.unwrap();
     let Arc = client.shadows(T, Option, Vec, String).await.unwrap();
     let real = client.real(
         ::std::option::Option::Some("a"),

@@ -9,14 +9,22 @@ mod framework {
 }
 
 mod service {
+    use super::framework::rpc::{Rx, Status, Stream};
+
     #[network::service(crate = "crate::framework::rpc")]
     pub trait Calc {
         async fn add(&self, a: u8) -> u8;
+        async fn echo(&self, a: Rx<u8>) -> Result<impl Stream<Item = u8>, Status>;
+        #[hton(oneway)]
+        async fn log(&self);
     }
 
     #[network::service(crate = "network", name = "Calc")]
     pub trait SameCalc {
         async fn add(&self, a: u8) -> u8;
+        async fn echo(&self, a: Rx<u8>) -> Result<impl Stream<Item = u8>, Status>;
+        #[hton(oneway)]
+        async fn log(&self);
     }
 
     use super::network;
@@ -28,12 +36,26 @@ impl service::Calc for MyCalc {
     async fn add(&self, a: u8) -> u8 {
         a
     }
+    async fn echo(
+        &self,
+        _: network::Rx<u8>,
+    ) -> Result<impl network::Stream<Item = u8>, network::Status> {
+        Ok(network::stream::iter([1]))
+    }
+    async fn log(&self) {}
 }
 
 impl service::SameCalc for MyCalc {
     async fn add(&self, a: u8) -> u8 {
         a
     }
+    async fn echo(
+        &self,
+        _: network::Rx<u8>,
+    ) -> Result<impl network::Stream<Item = u8>, network::Status> {
+        Ok(network::stream::iter([1]))
+    }
+    async fn log(&self) {}
 }
 
 fn main() {
