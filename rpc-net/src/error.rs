@@ -2,9 +2,9 @@
 
 use crate::Address;
 use rpc_core::Method;
+use rpc_core::schema::SchemaError;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 
 /// Why a server did not start, a connection did not open, or a service was refused.
 ///
@@ -36,8 +36,36 @@ pub enum Error {
     Connect {
         /// The address that was asked for.
         address: Address,
-        /// Every socket address that was tried, in order, each with its error.
-        attempts: Vec<(SocketAddr, io::Error)>,
+        /// Every address that was tried, in order, each with its error.
+        attempts: Vec<(Address, io::Error)>,
+    },
+    /// The token that is to be sent is longer than the 1,024 bytes that a HELLO can carry.
+    #[error("the token has {len} bytes, at most 1024 can be sent")]
+    #[non_exhaustive]
+    TokenTooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// The stream cannot be given back: the connection ended before both sides had said that it is over.
+    #[error("the stream cannot be given back: {reason}")]
+    #[non_exhaustive]
+    NotReturned {
+        /// How the connection ended instead.
+        reason: String,
+    },
+    /// The call would block a thread that must not block.
+    #[error("{reason}")]
+    #[non_exhaustive]
+    WouldBlock {
+        /// Which thread it is, and what to do instead.
+        reason: &'static str,
+    },
+    /// The thread that runs the connections of blocking programs did not start.
+    #[error("the thread that runs connections does not start: {source}")]
+    #[non_exhaustive]
+    NoThread {
+        /// What the system says.
+        source: io::Error,
     },
     /// Two methods of the registered services have the same id: one name twice, or two names that collide.
     #[error(
@@ -52,16 +80,50 @@ pub enum Error {
         /// The id that both have.
         id: u32,
     },
+    /// A type of the method cannot travel: the elements of a sequence take no bytes, say.
+    #[error("the method {method} cannot be called: {source}")]
+    #[non_exhaustive]
+    Schema {
+        /// Full name of the method.
+        method: &'static str,
+        /// Which part, and why.
+        source: SchemaError,
+    },
 }
 
 impl Error {
+    pub(crate) fn connect(address: &Address, attempts: Vec<(Address, io::Error)>) -> Self {
+        Self::Connect { address: address.clone(), attempts }
+    }
+
+    /// Whether trying again later may help: the other end does not listen yet, or cannot be reached now.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Resolve { source, .. } => is_temporary(source),
+            Self::Connect { attempts, .. } => {
+                attempts.is_empty() || attempts.iter().any(|(_, error)| is_temporary(error))
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) fn collision(first: &'static Method, second: &'static Method) -> Self {
         let id = second.id().get();
         Self::MethodCollision { first: first.full_name(), second: second.full_name(), id }
     }
+
+    pub(crate) fn schema(method: &'static Method, problem: &SchemaError) -> Self {
+        Self::Schema { method: method.full_name(), source: problem.clone() }
+    }
 }
 
-struct Attempts<'a>(&'a [(SocketAddr, io::Error)]);
+fn is_temporary(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    !matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported)
+}
+
+struct Attempts<'a>(&'a [(Address, io::Error)]);
 
 impl fmt::Display for Attempts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

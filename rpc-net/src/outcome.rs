@@ -1,52 +1,20 @@
 //! What came back for a call, and how generated code reads it.
 
-use crate::buffers;
-use crate::link::Link;
-use bytes::Bytes;
+use crate::call::{Ending, Message, Said};
 use rpc_core::archive::{DecodeError, DecodeLimits, Decoder};
-use rpc_core::frame::Fault;
-use rpc_core::{CallError, Code, Executed, Failure, Location, Method, Retry};
-
-/// How a call ended, kept in its slot until its caller takes it.
-#[derive(Debug)]
-pub(crate) enum Ending {
-    /// The peer answered.
-    Answered { code: Code, retry: Retry, message: Message },
-    /// This side gave up or lost the peer.
-    Lost { code: Code, executed: Executed, reason: String },
-}
-
-/// The message of an answer.
-#[derive(Debug, Default)]
-pub(crate) enum Message {
-    /// There is none.
-    #[default]
-    Missing,
-    /// Copied into a buffer that is used again.
-    Copied(Vec<u8>),
-    /// Gathered from fragments.
-    Shared(Bytes),
-}
-
-impl Drop for Message {
-    fn drop(&mut self) {
-        if let Self::Copied(buffer) = self {
-            buffers::give(std::mem::take(buffer));
-        }
-    }
-}
+use rpc_core::{CallError, Code, Executed, Failure, Location, Method};
 
 /// What came back for one call, for the generated stub to decode.
 #[derive(Debug)]
 pub struct Outcome<'a> {
     ending: &'a Ending,
     method: &'static Method,
-    link: &'a Link,
+    limits: DecodeLimits,
 }
 
 impl<'a> Outcome<'a> {
-    pub(crate) fn new(ending: &'a Ending, method: &'static Method, link: &'a Link) -> Self {
-        Self { ending, method, link }
+    pub(crate) fn new(ending: &'a Ending, method: &'static Method, limits: DecodeLimits) -> Self {
+        Self { ending, method, limits }
     }
 
     /// The result of a method that has no error of its own.
@@ -58,17 +26,12 @@ impl<'a> Outcome<'a> {
         self,
         ok: impl FnOnce(&mut Decoder<'_>) -> Result<T, DecodeError>,
     ) -> Result<T, CallError<E>> {
-        match self.ending {
-            Ending::Answered { code: Code::OK, message, .. } => {
-                self.decode(message, "result", ok).map_err(CallError::from)
+        match (&self.ending.said, self.ending.code) {
+            (Said::There(message), Code::OK) => {
+                self.decode(message, "result", ok).map_err(CallError::Failed)
             }
-            Ending::Answered { code: Code::DECLARED, .. } => Err(self.undeclared().into()),
-            Ending::Answered { code, retry, message } => {
-                Err(self.fault(*code, *retry, message).into())
-            }
-            Ending::Lost { code, executed, reason } => {
-                Err(self.failure(*code, *executed, reason.clone()).into())
-            }
+            (Said::There(_), Code::DECLARED) => Err(self.undeclared().into()),
+            _ => Err(self.ending.failure(self.method).into()),
         }
     }
 
@@ -82,20 +45,57 @@ impl<'a> Outcome<'a> {
         ok: impl FnOnce(&mut Decoder<'_>) -> Result<T, DecodeError>,
         error: impl FnOnce(&mut Decoder<'_>) -> Result<E, DecodeError>,
     ) -> Result<T, CallError<E>> {
-        match self.ending {
-            Ending::Answered { code: Code::DECLARED, message, .. } => {
+        match (&self.ending.said, self.ending.code) {
+            (Said::There(message), Code::DECLARED) => {
                 Err(match self.decode(message, "error", error) {
                     Ok(error) => CallError::Declared(error),
-                    Err(failure) => failure.into(),
+                    Err(failure) => CallError::Failed(failure),
                 })
             }
             _ => self.result(ok),
         }
     }
 
+    /// The end of a call whose answer is a stream of items, or of one that has no answer.
+    ///
+    /// # Errors
+    ///
+    /// A failure that says what happened and whether the handler ran.
+    pub fn ended<E>(self) -> Result<(), CallError<E>> {
+        match (&self.ending.said, self.ending.code) {
+            (Said::There(message), Code::OK) if message.as_slice().is_empty() => Ok(()),
+            (Said::There(_), Code::OK) => {
+                let text = "the peer answered with one message instead of a stream";
+                Err(self.failure(Code::SCHEMA_MISMATCH, text).into())
+            }
+            (Said::There(_), Code::DECLARED) => Err(self.undeclared().into()),
+            _ => Err(self.ending.failure(self.method).into()),
+        }
+    }
+
+    /// The same for a method with an error of its own, which the function reads.
+    ///
+    /// # Errors
+    ///
+    /// The method's own error, or a failure that says what happened and whether the handler ran.
+    pub fn ended_or<E>(
+        self,
+        error: impl FnOnce(&mut Decoder<'_>) -> Result<E, DecodeError>,
+    ) -> Result<(), CallError<E>> {
+        match (&self.ending.said, self.ending.code) {
+            (Said::There(message), Code::DECLARED) => {
+                Err(match self.decode(message, "error", error) {
+                    Ok(error) => CallError::Declared(error),
+                    Err(failure) => CallError::Failed(failure),
+                })
+            }
+            _ => self.ended(),
+        }
+    }
+
     fn undeclared(&self) -> Failure {
         let text = "the peer answered with the method's own error, but here the method has none";
-        self.failure(Code::SCHEMA_MISMATCH, Executed::Maybe, text)
+        self.failure(Code::SCHEMA_MISMATCH, text)
     }
 
     fn decode<T>(
@@ -103,45 +103,26 @@ impl<'a> Outcome<'a> {
         message: &Message,
         what: &str,
         read: impl FnOnce(&mut Decoder<'_>) -> Result<T, DecodeError>,
-    ) -> Result<T, Failure> {
-        let limits: DecodeLimits = self.link.decode_limits();
+    ) -> Result<T, Box<Failure>> {
         let mut decoder = match message {
-            Message::Copied(bytes) => Decoder::new(bytes, limits),
-            Message::Shared(bytes) => Decoder::shared(bytes, limits),
+            Message::Copied(bytes) => Decoder::new(bytes, self.limits),
+            Message::Shared(bytes) => Decoder::shared(bytes, self.limits),
             Message::Missing => {
                 let text = format!("the peer's answer has no {what}; its schema may differ");
-                return Err(self.failure(Code::INTERNAL, Executed::Maybe, text));
+                return Err(self.failure(Code::INTERNAL, text).into());
             }
         };
         read(&mut decoder).and_then(|value| decoder.finish().map(|()| value)).map_err(|error| {
             let text = format!("the {what} cannot be decoded: {error}");
             let at = Location { offset: error.offset(), path: error.path().to_owned() };
-            self.failure(Code::INTERNAL, Executed::Maybe, text).with_location(Some(at))
+            self.failure(Code::INTERNAL, text).with_location(Some(at)).into()
         })
     }
 
-    fn fault(&self, code: Code, retry: Retry, message: &Message) -> Failure {
-        let bytes: &[u8] = match message {
-            Message::Missing => &[],
-            Message::Copied(bytes) => bytes,
-            Message::Shared(bytes) => bytes,
-        };
-        let fault = Fault::decode(bytes);
-        let (text, at) = match fault {
-            Some(Fault { message, at }) => {
-                (message, at.map(|at| Location { offset: at.offset, path: at.path }))
-            }
-            None => (format!("the peer answered {code} and gave no reason"), None),
-        };
-        // A method that is not there has no handler, whatever is said about trying again.
-        let executed = match (code, retry) {
-            (Code::UNIMPLEMENTED, _) | (_, Retry::Safe) => Executed::No,
-            _ => Executed::Maybe,
-        };
-        self.failure(code, executed, text).with_retry(retry).with_location(at)
-    }
-
-    fn failure(&self, code: Code, executed: Executed, text: impl Into<String>) -> Failure {
-        Failure::new(self.method.full_name(), code, executed, text).with_peer(self.link.peer_addr())
+    /// The call was answered, and the answer is of no use.
+    fn failure(&self, code: Code, text: impl Into<String>) -> Failure {
+        Failure::new(self.method.full_name(), code, Executed::Maybe, text)
+            .with_metadata(self.ending.metadata().clone())
+            .with_peer(self.ending.peer_addr())
     }
 }

@@ -1,11 +1,15 @@
 //! Which service answers a method.
 
 use crate::error::Error;
+use crate::layer::{Layered, Layers};
 use crate::service::{Service, Services, Slot};
-use rpc_core::{Method, MethodId};
+use crate::stats::{Counters, MethodStats};
+use rpc_core::schema::Signature;
+use rpc_core::{Code, Method, MethodId};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 /// Long polls in a row after which a method counts as slow. One may be long because the system ran
 /// another program in its middle.
@@ -18,27 +22,51 @@ pub(crate) struct Router {
     methods: HashMap<MethodId, Route>,
     /// By [`Route::index`]: how often in a row the method computed for long without awaiting.
     slow: Vec<AtomicU8>,
+    /// By [`Route::index`]: how its calls ended.
+    counters: Vec<(&'static Method, Counters)>,
 }
 
 /// A method that is served here.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Route {
     pub(crate) method: &'static Method,
+    /// Its types, found out when it was registered.
+    pub(crate) signature: &'static Signature,
     /// Index of the service, in the order of registration.
     pub(crate) service: usize,
     /// Index of the method among all.
     index: usize,
 }
 
+impl PartialEq for Route {
+    fn eq(&self, other: &Self) -> bool {
+        self.index == other.index
+    }
+}
+
 impl Router {
-    /// The router of these services, or the first two methods that share an id.
+    /// The router of these services, unless two methods share an id or one cannot be called at all.
     pub(crate) fn new(services: impl Services) -> Result<Self, Error> {
+        Self::within(&Layers::default(), services)
+    }
+
+    /// The router of these services, with layers around each.
+    pub(crate) fn within(layers: &Layers, services: impl Services) -> Result<Self, Error> {
         let mut router = Self::default();
         for service in services.into_services() {
+            let service: Box<dyn Service> = match layers.is_empty() {
+                true => service,
+                false => Box::new(Layered::all(service.into(), layers)),
+            };
             for method in service.methods() {
                 let index = router.slow.len();
                 router.slow.push(AtomicU8::new(0));
-                let route = Route { method, service: router.services.len(), index };
+                router.counters.push((method, Counters::default()));
+                let signature = method.signature();
+                if let Some(problem) = signature.problem() {
+                    return Err(Error::schema(method, problem));
+                }
+                let route = Route { method, signature, service: router.services.len(), index };
                 if let Some(first) = router.methods.insert(method.id(), route) {
                     return Err(Error::collision(first.method, method));
                 }
@@ -60,6 +88,18 @@ impl Router {
         if before < SLOW_POLLS {
             polls.store(if long { before + 1 } else { 0 }, Ordering::Relaxed);
         }
+    }
+
+    /// Counts calls of the method that ended with the same code after the same time.
+    pub(crate) fn count(&self, route: Route, calls: u64, code: Code, took: Duration) {
+        if let Some((_, counters)) = self.counters.get(route.index) {
+            counters.count(calls, code, took);
+        }
+    }
+
+    /// What was counted so far.
+    pub(crate) fn stats(&self) -> impl Iterator<Item = MethodStats> {
+        self.counters.iter().filter_map(|(method, counters)| counters.snapshot(method.full_name()))
     }
 
     pub(crate) fn by_id(&self, id: MethodId) -> Option<Route> {

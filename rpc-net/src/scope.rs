@@ -2,6 +2,7 @@
 //!
 //! Set around each poll of a handler, on its thread. A task that the handler spawns inherits nothing.
 
+use crate::sync::thread_local;
 use std::cell::Cell;
 use tokio::time::Instant;
 
@@ -18,12 +19,12 @@ pub(crate) struct Scope {
 impl Scope {
     /// The handler that is being polled on this thread, if one is.
     pub(crate) fn current() -> Option<Self> {
-        CURRENT.get()
+        CURRENT.with(Cell::get)
     }
 
     /// Polls a handler in its scope.
     pub(crate) fn enter<T>(self, poll: impl FnOnce() -> T) -> T {
-        let _outer = Outer(CURRENT.replace(Some(self)));
+        let _outer = Outer(CURRENT.with(|current| current.replace(Some(self))));
         poll()
     }
 }
@@ -33,7 +34,7 @@ struct Outer(Option<Scope>);
 
 impl Drop for Outer {
     fn drop(&mut self) {
-        CURRENT.set(self.0);
+        CURRENT.with(|current| current.set(self.0));
     }
 }
 

@@ -66,7 +66,7 @@ where
     }
 }
 
-/// One service, or a tuple of up to eight, to be served on one connection or port.
+/// One service, a tuple of up to eight, or a list of boxed ones, to be served on one connection or port.
 pub trait Services {
     #[doc(hidden)]
     fn into_services(self) -> Vec<Box<dyn Service>>;
@@ -75,6 +75,12 @@ pub trait Services {
 impl<S: Service> Services for S {
     fn into_services(self) -> Vec<Box<dyn Service>> {
         vec![Box::new(self)]
+    }
+}
+
+impl Services for Vec<Box<dyn Service>> {
+    fn into_services(self) -> Self {
+        self
     }
 }
 

@@ -9,9 +9,9 @@ use super::handlers::Handlers;
 use super::io::{Input, Output};
 use super::timer::Timer;
 use super::{Link, State};
-use rpc_core::connection::{self, Expiry};
+use rpc_core::connection::{self, Expiry, Step};
 use rpc_core::{CloseCode, Code, Executed, Time};
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,46 +27,53 @@ const LINGER_BYTES: usize = 1024 * 1024;
 
 /// Drives a connection over `socket` until it ends. Every call in flight then ends with it.
 ///
-/// Dropping the future cuts the connection: what waits is not written, calls fail.
-pub(crate) async fn drive<S>(link: Arc<Link>, socket: S)
+/// Dropping the future cuts the connection, also before its first poll: what waits is not written, calls fail.
+pub(crate) fn drive<S>(link: Arc<Link>, socket: S) -> impl Future<Output = ()> + use<S>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut driver = Driver::new(link, socket);
-    poll_fn(|cx| driver.poll(cx)).await;
+    poll_fn(move |cx| driver.poll(cx))
 }
 
-struct Driver<S> {
-    link: Arc<Link>,
-    socket: S,
-    input: Input,
+pub(super) struct Driver<S> {
+    /// Stands first: the connection ends before its socket is dropped.
+    _cut: Cut,
+    pub(super) link: Arc<Link>,
+    pub(super) socket: S,
+    pub(super) input: Input,
     output: Output,
     handlers: Handlers,
     desk: Desk,
     timer: Timer,
-    phase: Phase,
+    pub(super) phase: Phase,
     /// Since when a write has made no progress.
-    stalled: Option<Time>,
-    /// When a graceful end is no longer waited for.
-    drain_by: Option<Time>,
+    pub(super) stalled: Option<Time>,
+    /// The stream is given back instead of closed, if both sides say that the connection is over.
+    pub(super) returns: bool,
+    /// It may be given back.
+    pub(super) returned: bool,
     /// Why nothing can be written any more, and until when the peer's reason is still read for.
-    broken: Option<(String, Time)>,
+    pub(super) broken: Option<(String, Time)>,
 }
 
-enum Phase {
+pub(super) enum Phase {
     /// Calls go both ways.
     Serving,
     /// The end is decided; the last bytes are written.
     Flushing { until: Time },
     /// Nothing more is written; what the peer still sends is read and forgotten.
     Lingering { until: Time, bytes: usize },
+    /// Handlers of one-way calls still run.
+    Finishing { until: Time },
     /// The socket may be closed.
     Over,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    fn new(link: Arc<Link>, socket: S) -> Self {
+    pub(super) fn new(link: Arc<Link>, socket: S) -> Self {
         Self {
+            _cut: Cut(Arc::clone(&link)),
             link,
             socket,
             input: Input::default(),
@@ -76,18 +83,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             timer: Timer::default(),
             phase: Phase::Serving,
             stalled: None,
-            drain_by: None,
+            returns: false,
+            returned: false,
             broken: None,
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..TURNS {
             let now = self.link.now();
             let goes_on = match &self.phase {
                 Phase::Serving => self.serve(cx, now),
                 Phase::Flushing { .. } => self.flush(cx, now),
                 Phase::Lingering { .. } => self.linger(cx, now),
+                Phase::Finishing { .. } => self.finish(cx, now),
                 Phase::Over => return Poll::Ready(()),
             };
             match goes_on {
@@ -110,10 +119,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.broken = self.write(cx, now).err().map(broken);
         }
         let link = Arc::clone(&self.link);
-        let (wants_read, next) = {
-            let state = link.lock();
-            (state.machine.wants_read(), self.next(&state, now))
+        let (wants_read, next, freed) = {
+            let mut state = link.lock();
+            state.turns += 1;
+            let freed = std::mem::take(&mut state.freed);
+            (state.machine.wants_read(), self.next(&mut state, now), freed)
         };
+        if !freed.is_empty() {
+            return self.resume(cx, freed);
+        }
         // A peer that never stops talking must not keep the clock from being looked at.
         if next.is_some_and(|at| at <= now) {
             return self.on_time();
@@ -123,8 +137,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         let Self { link, socket, input, handlers, desk, .. } = self;
         let mut task = Context::from_waker(cx.waker());
-        let read =
-            input.poll(socket, cx, |bytes| desk.handle(link, handlers, &mut task, now, bytes));
+        let read = input.poll(socket, cx, link.about.traffic(), |bytes| {
+            desk.handle(link, handlers, &mut task, now, bytes)
+        });
         match read {
             Poll::Pending => self.rest(cx, now),
             Poll::Ready(Ok(Some(Read::Frames { woke }))) => match self.desk.closed_by_peer.take() {
@@ -147,15 +162,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 // Outside of the lock: the last owner of a slice may be the user's.
                 self.output.transmit.clear();
                 let mut state = self.link.lock();
+                state.all_written(&mut self.desk.after);
+                state.stop_unwanted();
                 let more = state.machine.transmit(&mut self.output.transmit);
-                // What has left may have made room for a large call in line.
-                if let Ok(step) = state.machine.read(now, &[]) {
-                    let first = step.event.and_then(|_| state.queue.first());
-                    self.desk.wakers.extend(first);
+                // What has left may have made room for a large call in line, or for an item.
+                while let Ok(Step { event: Some(event), .. }) = state.machine.read(now, &[]) {
+                    self.desk.sort_one(&self.link, &mut state, event);
                 }
-                state.congested(self.link.limits().send_buffer_bytes, &mut self.desk.wakers);
+                let wakers = &mut self.desk.after.wakers;
+                state.congested(self.link.limits().send_buffer_bytes, wakers);
                 drop(state);
-                self.desk.wake();
+                self.desk.after.run();
                 if !more {
                     match Pin::new(&mut self.socket).poll_flush(cx)? {
                         Poll::Ready(()) => self.stalled = None,
@@ -167,7 +184,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
             }
             match self.output.poll(&mut self.socket, cx) {
-                Poll::Ready(Ok(_)) => self.stalled = None,
+                Poll::Ready(Ok(bytes)) => {
+                    self.link.about.traffic().wrote(bytes);
+                    self.stalled = None;
+                }
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => {
                     self.stalled.get_or_insert(now);
@@ -177,19 +197,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
+    /// Goes on with services whose calls run one after the other.
+    fn resume(&mut self, cx: &mut Context<'_>, freed: Vec<usize>) -> Turn {
+        let unfinished = self.handlers.resume(&self.link, cx, freed, &mut self.desk.done);
+        self.desk.answer(&self.link);
+        self.link.lock().freed.extend(unfinished);
+        Turn::Again
+    }
+
     /// Nothing can be read: sleeps until a byte, a handle, a handler or the clock has something.
     fn rest(&mut self, cx: &mut Context<'_>, now: Time) -> Turn {
         let link = Arc::clone(&self.link);
         let mut state = link.lock();
-        if self.stalled.is_none() && self.broken.is_none() && state.machine.has_output() {
+        let writes = self.stalled.is_none() && self.broken.is_none();
+        let has_output = state.machine.has_output() || !state.unwanted.is_empty();
+        if (writes && has_output) || !state.freed.is_empty() {
             return Turn::Again;
         }
-        let next = self.next(&state, now);
+        let next = self.next(&mut state, now);
         let phase = state.machine.state();
+        // Nobody waits for the answers of one-way calls, and yet they were accepted. Every handler that runs
+        // is looked at: not in each turn.
+        let busy = phase == connection::State::Drained
+            && (state.serves_oneways() || self.handlers.has_waiting());
         state.sleep(cx.waker());
         drop(state);
         match phase {
-            connection::State::Drained if self.stalled.is_none() => {
+            connection::State::Drained if self.returns && !busy => {
+                if let Some(turn) = self.part(now) {
+                    return turn;
+                }
+            }
+            connection::State::Drained if self.stalled.is_none() && !busy => {
                 return self.end(now, "both sides have finished", LastWords::Said);
             }
             connection::State::Closed => {
@@ -204,14 +243,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     /// The next moment at which the clock has something.
-    fn next(&mut self, state: &State, now: Time) -> Option<Time> {
-        if self.drain_by.is_none() && state.machine.is_leaving() {
-            self.drain_by = Some(now.plus_millis(self.link.limits().drain_ms));
+    fn next(&self, state: &mut State, now: Time) -> Option<Time> {
+        if state.drain_by.is_none() && state.machine.is_leaving() {
+            state.drain_by = Some(now.plus_millis(self.link.limits().drain_ms));
         }
         let stall = self.stalled.map(|since| since.plus_millis(self.link.limits().write_stall_ms));
         let broken = self.broken.as_ref().map(|(_, until)| *until);
-        let (wakes_at, queued) = (state.machine.timeout(), state.queue.deadline());
-        [wakes_at, queued, stall, self.drain_by, broken].into_iter().flatten().min()
+        let waiting = [state.lines.deadline(), state.leaving.deadline()];
+        let own = [state.machine.timeout(), stall, state.drain_by, broken];
+        own.into_iter().chain(waiting).flatten().min()
     }
 
     /// The clock has come to something.
@@ -221,7 +261,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if self.stalled.is_some_and(|since| now.millis_since(since) >= stall_ms) {
             return self.end(now, "the peer takes no bytes any more", LastWords::None);
         }
-        if self.drain_by.is_some_and(|by| by <= now) {
+        if self.link.lock().drain_by.is_some_and(|by| by <= now) {
             let reason = "the calls that were open did not end in time";
             return self.end(now, reason, LastWords::Say(CloseCode::TIMEOUT));
         }
@@ -237,20 +277,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                         let text = "the deadline passed";
                         waiter.lose(Code::DEADLINE_EXCEEDED, Executed::Maybe, text);
                         let waker = std::mem::replace(&mut waiter.waker, Waker::noop().clone());
-                        self.desk.wakers.push(waker);
+                        self.desk.after.wakers.push(waker);
                     }
+                    self.desk.after.flows.extend(state.end_flow(id));
                 }
                 Expiry::Served { id } => self.desk.stops.push((id, Code::DEADLINE_EXCEEDED)),
                 Expiry::Connection(error) => {
+                    state.parts(error.code(), false);
                     breach = Some(error);
                     break;
                 }
             }
         }
-        self.desk.wakers.extend(state.queue.late(now));
+        let wakers = &mut self.desk.after.wakers;
+        state.lines.late(now, wakers);
+        state.leaving.late(now, wakers);
         drop(state);
-        self.desk.stop(&self.link);
-        self.desk.wake();
+        self.desk.stop(&self.link, &mut self.handlers);
         match breach {
             Some(breach) => self.end(now, &breach.to_string(), LastWords::Said),
             None => Turn::Again,
@@ -261,7 +304,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let reason = match self.broken.take() {
             Some((reason, _)) => reason,
             None if self.input.is_partial() => "the peer's bytes stop inside a frame".to_owned(),
-            None => "the peer closed the connection".to_owned(),
+            None => match self.desk.farewell.take() {
+                Some(farewell) => farewell,
+                None => "the peer closed the connection".to_owned(),
+            },
         };
         self.end(now, &reason, LastWords::None)
     }
@@ -272,12 +318,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     /// Decides the end: every call ends now, every handler is dropped, the last bytes follow.
-    fn end(&mut self, now: Time, reason: &str, last_words: LastWords) -> Turn {
+    pub(super) fn end(&mut self, now: Time, reason: &str, last_words: LastWords) -> Turn {
         let running = self.desk.end(&self.link, reason, last_words);
         for task in running {
             task.abort();
         }
-        self.desk.wake();
+        self.handlers.forget_calls();
+        self.desk.after.run();
         self.phase = Phase::Flushing { until: now.plus_millis(LINGER_MS) };
         Turn::Again
     }
@@ -302,9 +349,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         match self.input.poll_discard(&mut self.socket, cx) {
             Poll::Ready(Ok(n)) if n > 0 && *bytes < LINGER_BYTES && now < until => *bytes += n,
             Poll::Pending if now < until => return self.sleep_until(until, cx),
-            _ => self.phase = Phase::Over,
+            _ => {
+                let until = now.plus_millis(self.link.limits().drain_ms);
+                self.phase = Phase::Finishing { until };
+            }
         }
         Turn::Again
+    }
+
+    /// The socket is done with. One-way calls that were accepted still run, for as long as a graceful end
+    /// would wait for them.
+    fn finish(&mut self, cx: &mut Context<'_>, now: Time) -> Turn {
+        let Phase::Finishing { until } = self.phase else { return Turn::Again };
+        let link = Arc::clone(&self.link);
+        let mut state = link.lock();
+        let freed = std::mem::take(&mut state.freed);
+        if freed.is_empty() {
+            let busy = state.serves_oneways() || self.handlers.has_waiting();
+            if now >= until || !busy {
+                self.phase = Phase::Over;
+                return Turn::Again;
+            }
+            state.sleep(cx.waker());
+            drop(state);
+            return self.sleep_until(until, cx);
+        }
+        drop(state);
+        self.resume(cx, freed)
     }
 
     fn sleep_until(&mut self, at: Time, cx: &mut Context<'_>) -> Turn {
@@ -317,7 +388,7 @@ fn lost(error: &io::Error) -> String {
 }
 
 /// What the driver does next.
-enum Turn {
+pub(super) enum Turn {
     /// Another turn at once.
     Again,
     /// Another turn after the tasks that were just woken.
@@ -326,13 +397,18 @@ enum Turn {
     Sleep,
 }
 
-impl<S> Drop for Driver<S> {
+/// Ends what has not ended when it is dropped.
+struct Cut(Arc<Link>);
+
+impl Drop for Cut {
     fn drop(&mut self) {
-        let reason = "the connection was cut on this side";
-        let running = self.desk.end(&self.link, reason, LastWords::None);
+        let Self(link) = self;
+        let mut desk = Desk::default();
+        let mut running = desk.end(link, "the connection was cut on this side", LastWords::None);
+        running.append(&mut link.lock().abandon_all());
         for task in running {
             task.abort();
         }
-        self.desk.wake();
+        desk.after.run();
     }
 }

@@ -1,20 +1,24 @@
-//! Running handlers of one connection: polled once in place, moved to a task if they wait.
+//! Handlers of one connection: polled once in place, moved to a task if they wait.
 
-use super::{Link, State, wake};
+use super::Link;
+use super::desk::BATCH;
+use super::lanes::Lanes;
+use super::task::{self, Job};
+use crate::events::{Ongoing, Role};
 use crate::request::{Reply, Request};
 use crate::router::{Route, Router};
 use crate::scope::Scope;
 use crate::service::Slot;
+use crate::sync::{self, Stopwatch};
 use rpc_core::{CallId, Code, Retry};
-use std::collections::hash_map::Entry;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
-use tokio::task::{AbortHandle, unconstrained};
+use std::time::Duration;
+use tokio::task::unconstrained;
 
 /// A handler whose first poll takes longer than this again and again is given a task: it would delay
 /// every other call of its connection.
@@ -29,14 +33,17 @@ pub(crate) struct Arrived {
     pub(crate) id: CallId,
     pub(crate) route: Route,
     pub(crate) request: Request,
+    /// What it costs, if it is one-way: nothing answers it then.
+    pub(crate) oneway: Option<u32>,
 }
 
-/// A handler that runs in a task of its own.
+/// A call of the peer whose handler has ended.
 #[derive(Debug)]
-pub(crate) struct Running {
-    task: Option<AbortHandle>,
-    /// Why it is to stop, once it is.
-    stop: Option<Code>,
+pub(crate) struct Done {
+    pub(crate) id: CallId,
+    /// What it cost, if it is one-way: the reply then says only whether it came to something.
+    pub(crate) oneway: Option<u32>,
+    pub(crate) reply: Reply,
 }
 
 /// The places in which handlers of one connection run, kept for the next call.
@@ -46,6 +53,10 @@ pub(crate) struct Handlers {
     idle: Vec<Vec<Box<dyn Slot>>>,
     /// How many more batches have every poll timed: some, after one that took too long.
     timed: u8,
+    /// Calls of ordered services that wait for the one before.
+    lanes: Lanes,
+    /// How handlers have ended that are not counted yet: as many in a row in the same way.
+    ended: Vec<(Route, Code, u64)>,
 }
 
 impl fmt::Debug for Handlers {
@@ -55,88 +66,168 @@ impl fmt::Debug for Handlers {
     }
 }
 
+/// What one handler became of its first poll.
+#[derive(PartialEq, Eq)]
+enum Begun {
+    /// It ended.
+    Ended,
+    /// It runs in a task.
+    Runs,
+}
+
 impl Handlers {
-    /// Starts every handler of a batch. `replies` gets the answers of those that are ready.
+    /// Starts every handler of a batch. `done` gets those that are ready.
     pub(crate) fn run(
         &mut self,
         link: &Arc<Link>,
         cx: &mut Context<'_>,
         batch: &mut Vec<Arrived>,
-        replies: &mut Vec<(CallId, Reply)>,
+        done: &mut Vec<Done>,
     ) {
         if batch.is_empty() {
             return;
         }
-        let started = Instant::now();
+        let started = Stopwatch::now();
         let mut last = started;
         // Answers of this batch wait, too, though the machine does not have them yet.
         let mut room = link.room_bytes();
         for arrived in batch.drain(..) {
             let route = arrived.route;
-            if route.method.is_spawned() || link.router.is_slow(route) || room == 0 {
-                self.spawn_new(link, arrived, replies);
+            if let Some(line) = self.lanes.ahead(route) {
+                line.push_back(arrived);
                 continue;
             }
-            let before = replies.len();
-            self.run_inline(link, cx, arrived, replies);
-            let new = replies.get(before..).unwrap_or_default();
-            room = room.saturating_sub(new.iter().map(|(_, reply)| reply.len()).sum());
+            let before = done.len();
+            if self.begin(link, cx, arrived, room, done) == Begun::Runs {
+                self.lanes.occupy(route);
+            }
+            room = room.saturating_sub(bytes_since(done, before));
             if self.timed > 0 {
-                let now = Instant::now();
+                let now = Stopwatch::now();
                 link.router.judge(route, now.duration_since(last) > INLINE_MAX);
                 last = now;
             }
         }
-        self.timed = match started.elapsed() > INLINE_MAX {
+        let took = started.elapsed();
+        // Their answers leave together.
+        self.count(link, took);
+        self.timed = match took > INLINE_MAX {
             true => TIMED_BATCHES,
             false => self.timed.saturating_sub(1),
         };
     }
 
-    fn run_inline(
+    /// Goes on with ordered services whose running call has ended. Returns those that go on again when
+    /// what is done has been answered.
+    pub(crate) fn resume(
+        &mut self,
+        link: &Arc<Link>,
+        cx: &mut Context<'_>,
+        freed: Vec<usize>,
+        done: &mut Vec<Done>,
+    ) -> Vec<usize> {
+        let started = Stopwatch::now();
+        let mut room = link.room_bytes();
+        let mut unfinished = Vec::new();
+        for service in freed {
+            self.lanes.free(service);
+            while done.len() < BATCH {
+                let Some(arrived) = self.lanes.next(service) else { break };
+                let (route, before) = (arrived.route, done.len());
+                if self.begin(link, cx, arrived, room, done) == Begun::Runs {
+                    self.lanes.occupy(route);
+                }
+                room = room.saturating_sub(bytes_since(done, before));
+            }
+            if done.len() >= BATCH {
+                unfinished.push(service);
+            }
+        }
+        self.count(link, started.elapsed());
+        unfinished
+    }
+
+    /// Counts the handlers of a batch that ended at once.
+    fn count(&mut self, link: &Link, took: Duration) {
+        for (route, code, calls) in self.ended.drain(..) {
+            link.router.count(route, calls, code, took);
+        }
+    }
+
+    /// A handler has ended at once.
+    fn end(&mut self, route: Route, observed: Option<Ongoing>, done: Done) -> Done {
+        let code = done.reply.code;
+        match self.ended.last_mut() {
+            Some((last, same, calls)) if *last == route && *same == code => *calls += 1,
+            _ => self.ended.push((route, code, 1)),
+        }
+        if let Some(observed) = observed {
+            observed.end(code);
+        }
+        done
+    }
+
+    /// Takes a call out that waits for its turn.
+    pub(crate) fn forget(&mut self, id: CallId) -> Option<Arrived> {
+        self.lanes.forget(id)
+    }
+
+    /// The connection has ended: only one-way calls still get their turn.
+    pub(crate) fn forget_calls(&mut self) {
+        self.lanes.forget_calls();
+    }
+
+    /// Whether calls wait for their turn.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.lanes.has_waiting()
+    }
+
+    fn begin(
         &mut self,
         link: &Arc<Link>,
         cx: &mut Context<'_>,
         arrived: Arrived,
-        replies: &mut Vec<(CallId, Reply)>,
-    ) {
-        let Arrived { id, route, request } = arrived;
-        let scope = Scope { deadline: request.context.deadline };
+        room: usize,
+        done: &mut Vec<Done>,
+    ) -> Begun {
+        let Arrived { id, route, request, oneway } = arrived;
+        let scope = Scope { deadline: request.context().deadline };
+        let late = |deadline| deadline <= sync::now();
+        if oneway.is_some() && scope.deadline.is_some_and(late) {
+            let reply = Reply::fault(Code::DEADLINE_EXCEEDED, Retry::Safe, "too late to begin");
+            done.push(Done { id, oneway, reply });
+            return Begun::Ended;
+        }
         let Some(mut slot) = self.take(&link.router, route.service) else {
-            return;
+            return Begun::Ended;
         };
+        let observed = link.about.watched().map(|to| to.begin(Role::Answering, route.method));
+        let lane = route.method.is_ordered().then_some(route.service);
+        let job = Job { id, oneway, scope, lane, route };
+        let in_place = !route.method.is_spawned() && !link.router.is_slow(route) && room > 0;
         let poll = || {
             slot.start(route.method, request);
+            if !in_place {
+                return Poll::Pending;
+            }
             // Without the exemption, ready-made tokio operations use up the budget of the connection's
             // task, and every further handler would have to move to a task of its own.
             pin!(unconstrained(SlotFuture(&mut *slot))).poll(cx)
         };
-        let polled = catch_unwind(AssertUnwindSafe(|| scope.enter(poll)));
-        match polled {
+        match catch_unwind(AssertUnwindSafe(|| scope.enter(poll))) {
             Ok(Poll::Ready(reply)) => {
                 self.put(route.service, slot);
-                replies.push((id, reply));
+                done.push(self.end(route, observed, Done { id, oneway, reply }));
             }
-            Ok(Poll::Pending) => spawn(link, id, slot, scope),
-            Err(_) => replies.push((id, panicked())),
+            Ok(Poll::Pending) => {
+                task::spawn(link, slot, job, observed);
+                return Begun::Runs;
+            }
+            Err(_) => {
+                done.push(self.end(route, observed, Done { id, oneway, reply: panicked() }));
+            }
         }
-    }
-
-    fn spawn_new(
-        &mut self,
-        link: &Arc<Link>,
-        arrived: Arrived,
-        replies: &mut Vec<(CallId, Reply)>,
-    ) {
-        let Arrived { id, route, request } = arrived;
-        let scope = Scope { deadline: request.context.deadline };
-        let Some(mut slot) = self.take(&link.router, route.service) else {
-            return;
-        };
-        match catch_unwind(AssertUnwindSafe(|| slot.start(route.method, request))) {
-            Ok(()) => spawn(link, id, slot, scope),
-            Err(_) => replies.push((id, panicked())),
-        }
+        Begun::Ended
     }
 
     fn take(&mut self, router: &Router, service: usize) -> Option<Box<dyn Slot>> {
@@ -155,6 +246,11 @@ impl Handlers {
     }
 }
 
+/// Bytes of the answers behind the first so many.
+fn bytes_since(done: &[Done], before: usize) -> usize {
+    done.get(before..).unwrap_or_default().iter().map(|done| done.reply.len()).sum()
+}
+
 /// The future of whatever a slot holds.
 struct SlotFuture<'a>(&'a mut dyn Slot);
 
@@ -166,103 +262,7 @@ impl Future for SlotFuture<'_> {
     }
 }
 
-fn panicked() -> Reply {
+pub(super) fn panicked() -> Reply {
     // What the panic said stays here: it may hold what the peer must not see.
     Reply::fault(Code::INTERNAL, Retry::Unknown, "the handler panicked")
-}
-
-/// Moves a handler into a task of its own.
-fn spawn(link: &Arc<Link>, id: CallId, slot: Box<dyn Slot>, scope: Scope) {
-    // Entered before the task begins: the task may end before this function does.
-    link.lock().running.insert(id, Running { task: None, stop: None });
-    let task = tokio::spawn(Handler { slot: Some(slot), link: Arc::clone(link), id, scope });
-    let stopped = match link.lock().running.get_mut(&id) {
-        Some(running) => {
-            running.task = Some(task.abort_handle());
-            running.stop.is_some()
-        }
-        None => false,
-    };
-    if stopped {
-        task.abort();
-    }
-}
-
-impl State {
-    /// Marks a handler to be stopped. Its answer is sent when it has been dropped; `None` if there
-    /// is no task to abort.
-    pub(crate) fn stop(&mut self, id: CallId, why: Code) -> Option<AbortHandle> {
-        match self.running.entry(id) {
-            Entry::Occupied(mut running) => {
-                running.get_mut().stop.get_or_insert(why);
-                running.get().task.clone()
-            }
-            Entry::Vacant(_) => {
-                self.reply(id, stopped(why));
-                None
-            }
-        }
-    }
-
-    /// Every handler that still runs, to be aborted after the lock.
-    pub(crate) fn abandon(&mut self) -> Vec<AbortHandle> {
-        self.running.drain().filter_map(|(_, running)| running.task).collect()
-    }
-}
-
-fn stopped(why: Code) -> Reply {
-    let text = match why {
-        Code::DEADLINE_EXCEEDED => "the deadline passed; the handler was dropped",
-        _ => "the caller cancelled the call; the handler was dropped",
-    };
-    Reply::fault(why, Retry::Unknown, text)
-}
-
-/// The task of one handler. Whatever ends it, the call gets one answer.
-struct Handler {
-    /// Empty once the handler has ended.
-    slot: Option<Box<dyn Slot>>,
-    link: Arc<Link>,
-    id: CallId,
-    scope: Scope,
-}
-
-impl Future for Handler {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let scope = self.scope;
-        let Some(slot) = &mut self.slot else {
-            return Poll::Ready(());
-        };
-        let reply = match catch_unwind(AssertUnwindSafe(|| scope.enter(|| slot.poll(cx)))) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(reply)) => reply,
-            Err(_) => panicked(),
-        };
-        let slot = self.slot.take();
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(slot)));
-        self.link.reply(self.id, if dropped.is_ok() { reply } else { panicked() });
-        Poll::Ready(())
-    }
-}
-
-impl Drop for Handler {
-    fn drop(&mut self) {
-        let Some(slot) = self.slot.take() else { return };
-        // The slot is held on the wire until the handler is gone.
-        // A panic in it must not keep the answer back.
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(slot)));
-        let driver = {
-            let mut state = self.link.lock();
-            let why = state.running.remove(&self.id).and_then(|running| running.stop);
-            let reply = match dropped {
-                Ok(()) => stopped(why.unwrap_or(Code::CANCELLED)),
-                Err(_) => panicked(),
-            };
-            state.reply(self.id, reply);
-            state.driver()
-        };
-        wake(driver);
-    }
 }

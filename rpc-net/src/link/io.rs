@@ -1,7 +1,8 @@
 //! The two directions of one socket: bytes that arrived and are not a whole frame yet, and bytes
 //! that the machine has handed over to be written.
 
-use bytes::{Buf, BufMut, BytesMut};
+use super::about::Traffic;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use rpc_core::connection::Transmit;
 use std::cell::Cell;
 use std::io::{self, IoSlice};
@@ -38,6 +39,11 @@ impl Input {
         !self.partial.is_empty()
     }
 
+    /// Takes the bytes that nobody has used.
+    pub(crate) fn take(&mut self) -> Bytes {
+        std::mem::take(&mut self.partial).freeze()
+    }
+
     /// Reads once and gives what is there to `take`, which says how many bytes it used.
     ///
     /// Ready with `None` at the end of the stream.
@@ -45,8 +51,14 @@ impl Input {
         &mut self,
         socket: &mut S,
         cx: &mut Context<'_>,
+        traffic: &Traffic,
         take: impl FnOnce(&[u8]) -> (usize, T),
     ) -> Poll<io::Result<Option<T>>> {
+        let had = self.partial.len();
+        let take = |bytes: &[u8]| {
+            traffic.read(bytes.len().saturating_sub(had));
+            take(bytes)
+        };
         if self.partial.is_empty() {
             self.poll_fresh(socket, cx, take)
         } else {

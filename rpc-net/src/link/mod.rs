@@ -2,32 +2,53 @@
 //!
 //! Nothing of the user runs under the lock: no waker, no handler, no `Serialize`, no `Drop`.
 
+mod about;
 mod desk;
 mod driver;
+mod flows;
 mod handlers;
 mod io;
+mod lanes;
+mod leaving;
+mod mourning;
 mod queue;
+#[cfg(all(test, hton_shuttle))]
+mod rest;
+mod returning;
+mod task;
 mod timer;
 
+pub use about::Closed;
+pub(crate) use about::{About, Counted, Manners, Presence};
 pub(crate) use driver::drive;
-pub(crate) use queue::Place;
+pub(crate) use flows::Flow;
+pub(crate) use leaving::{Ticket, Written};
+pub(crate) use queue::{Left, Place};
+pub(crate) use returning::drive_and_return;
 
-use crate::outcome::{Ending, Message};
+use crate::call::{Ending, Message, Said};
+use crate::identity::Identity;
 use crate::request::{Answer, Reply};
 use crate::router::Router;
+use crate::sync::{self, Mutex, MutexGuard};
 use bytes::Bytes;
-use queue::Queue;
+use desk::After;
+use handlers::Done;
+use leaving::Leaving;
+use mourning::Mourners;
+use queue::Lines;
 use rpc_core::archive::DecodeLimits;
-use rpc_core::connection::{self, Connection, Inbound, NewCall, Refusal};
-use rpc_core::frame::{Fault, FaultPlace};
-use rpc_core::{CallId, CloseCode, Code, Executed, Limits, Payload, Retry, Side, Time};
+use rpc_core::connection::{self, Connection, HelloExtras, Inbound, Response};
+use rpc_core::frame::{AuthToken, Fault, FaultPlace};
+use rpc_core::{CallId, CloseCode, Code, Executed, Limits, Metadata, Payload, Side, Time};
 use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 /// One connection, as its handles and its driver share it.
@@ -36,7 +57,9 @@ pub(crate) struct Link {
     pub(crate) router: Arc<Router>,
     limits: Limits,
     started: Instant,
-    peer_addr: Option<SocketAddr>,
+    pub(crate) about: About,
+    /// Where it runs, for the timers of what stands around its calls.
+    runtime: Option<Handle>,
 }
 
 /// What the lock guards.
@@ -44,9 +67,21 @@ pub(crate) struct State {
     pub(crate) machine: Connection<Waiter>,
     /// The driver, while it sleeps.
     driver: Option<Waker>,
-    pub(crate) queue: Queue,
+    /// How often the driver had its turn.
+    turns: u64,
+    pub(crate) lines: Lines,
+    /// One-way calls that wait until they are written.
+    pub(crate) leaving: Leaving,
+    /// Streaming calls of both sides.
+    pub(crate) flows: HashMap<CallId, Flow>,
+    /// Calls of the peer whose items nobody reads any more.
+    unwanted: Vec<CallId>,
     /// Handlers of the peer's calls that run in tasks of their own.
-    pub(crate) running: HashMap<CallId, handlers::Running>,
+    running: HashMap<CallId, task::Running>,
+    /// Ordered services whose running call has ended.
+    freed: Vec<usize>,
+    /// One-way calls of the peer that came to nothing.
+    oneway_faults: u64,
     /// Tasks that wait until fewer bytes wait to be written.
     congested: Vec<Waker>,
     /// Why the connection ended, once it has.
@@ -55,6 +90,20 @@ pub(crate) struct State {
     closing: bool,
     /// Longest text in an error that is sent.
     text_bytes: usize,
+    /// Counts the connection among those that have not said HELLO, until it has.
+    opening: Option<Counted>,
+    /// It is not known yet who the peer is: no call goes either way.
+    unverified: bool,
+    /// Who ended the connection, and how.
+    parting: Option<(CloseCode, bool)>,
+    /// How the connection ended, once it has.
+    closed: Option<Closed>,
+    /// Whoever waits for the end.
+    mourners: Mourners,
+    /// Calls of the peer that the end has cut.
+    calls_cut: usize,
+    /// When a graceful end is no longer waited for.
+    drain_by: Option<Time>,
 }
 
 /// What waits in a call's slot: whom to wake, and then how the call ended.
@@ -71,19 +120,46 @@ impl Link {
         side: Side,
         limits: Limits,
         router: Arc<Router>,
-        peer_addr: Option<SocketAddr>,
+        mut manners: Manners,
     ) -> Self {
+        // Its length was checked where it came from.
+        let auth_token = AuthToken::new(std::mem::take(&mut manners.token)).unwrap_or_default();
+        let extras = HelloExtras { auth_token, ..HelloExtras::default() };
+        let mut machine = Connection::with_hello(side, limits.clone(), extras, Time::ZERO);
+        if manners.returns {
+            machine.return_stream();
+        }
+        let opening = manners.opening.take();
+        let about = About::new(manners);
         let state = State {
-            machine: Connection::new(side, limits.clone(), Time::ZERO),
+            machine,
             driver: None,
-            queue: Queue::default(),
+            turns: 0,
+            lines: Lines::default(),
+            leaving: Leaving::default(),
+            flows: HashMap::new(),
+            unwanted: Vec::new(),
             running: HashMap::new(),
+            freed: Vec::new(),
+            oneway_faults: 0,
             congested: Vec::new(),
             ended: None,
             closing: false,
             text_bytes: limits.error_text_bytes,
+            opening,
+            unverified: about.asks(),
+            parting: None,
+            closed: None,
+            mourners: Mourners::default(),
+            calls_cut: 0,
+            drain_by: None,
         };
-        Self { state: Mutex::new(state), router, limits, started: Instant::now(), peer_addr }
+        let (state, started) = (Mutex::new(state), sync::now());
+        Self { state, router, limits, started, about, runtime: Handle::try_current().ok() }
+    }
+
+    pub(crate) fn runtime(&self) -> Option<&Handle> {
+        self.runtime.as_ref()
     }
 
     /// The lock. A panic under it cannot be the user's, and the state stays whole: poison is ignored.
@@ -92,7 +168,24 @@ impl Link {
     }
 
     pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
-        self.peer_addr
+        self.about.addr()
+    }
+
+    /// What the peer calls itself, once it has said so.
+    pub(crate) fn peer_name(&self) -> Option<&str> {
+        self.about.name()
+    }
+
+    /// Who the peer is, as far as that is known.
+    pub(crate) fn identity(&self) -> &Identity {
+        self.about.identity()
+    }
+
+    /// Keeps what the peer's HELLO calls it.
+    fn greeted(&self, state: &State) {
+        if let Some(hello) = state.machine.peer().filter(|hello| !hello.name.is_empty()) {
+            self.about.set_name(&hello.name);
+        }
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -109,7 +202,7 @@ impl Link {
     }
 
     pub(crate) fn now(&self) -> Time {
-        Time::from_elapsed(self.started.elapsed())
+        self.moment(sync::now())
     }
 
     /// The moment, rounded up: what is counted from it is never early.
@@ -149,23 +242,12 @@ impl Link {
         self.limits.send_buffer_bytes.saturating_sub(self.lock().machine.unsent_bytes())
     }
 
-    /// Answers a call of the peer and lets the driver write it.
-    pub(crate) fn reply(&self, id: CallId, reply: Reply) {
-        let driver = {
-            let mut state = self.lock();
-            state.running.remove(&id);
-            state.reply(id, reply);
-            state.driver.take()
-        };
-        wake(driver);
-    }
-
     /// Begins a graceful end and opens no more calls.
     pub(crate) fn finish(&self, reason: &str) {
         let waiting: Vec<_> = {
             let mut state = self.lock();
             state.closing = true;
-            state.queue.everybody().collect()
+            state.lines.everybody().collect()
         };
         self.close(CloseCode::GRACEFUL, reason);
         for waker in waiting {
@@ -175,18 +257,21 @@ impl Link {
 
     /// Begins a graceful end, or with another code an end at once.
     pub(crate) fn close(&self, code: CloseCode, reason: &str) {
-        let driver = {
+        let (driver, mourners) = {
             let mut state = self.lock();
+            state.parts(code, false);
             state.machine.close(code, reason);
-            state.driver.take()
+            (state.driver.take(), state.mourners.everybody())
         };
-        wake(driver);
+        for waker in driver.into_iter().chain(mourners) {
+            waker.wake();
+        }
     }
 }
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("peer_addr", &self.peer_addr).finish_non_exhaustive()
+        f.debug_struct("Link").field("about", &self.about).finish_non_exhaustive()
     }
 }
 
@@ -196,8 +281,13 @@ impl State {
         self.driver.take()
     }
 
+    /// How often the driver had its turn, when it is due for another one.
+    pub(crate) fn turns_if_due(&self) -> Option<u64> {
+        self.driver.is_none().then_some(self.turns)
+    }
+
     /// The driver is about to sleep.
-    pub(crate) fn sleep(&mut self, waker: &Waker) {
+    fn sleep(&mut self, waker: &Waker) {
         match &mut self.driver {
             Some(driver) => driver.clone_from(waker),
             None => self.driver = Some(waker.clone()),
@@ -212,42 +302,53 @@ impl State {
         }
     }
 
-    /// Tries to open a call. `payload` is emptied only when the call is open.
-    pub(crate) fn call(
-        &mut self,
-        now: Time,
-        call: NewCall<'_>,
-        waiter: Waiter,
-    ) -> Result<CallId, (Refusal, Waiter)> {
-        self.machine.call(now, call, waiter).map_err(|refused| (refused.reason, refused.waiter))
+    /// The handler of a call has ended. What is returned is closed after the lock.
+    fn done(&mut self, done: Done) -> Option<Flow> {
+        let Done { id, oneway, reply } = done;
+        match oneway {
+            None => self.reply(id, reply),
+            Some(cost) => {
+                self.oneway_done(cost, reply.code == Code::OK);
+                None
+            }
+        }
     }
 
-    pub(crate) fn reply(&mut self, id: CallId, reply: Reply) {
-        let Reply { code, retry, answer } = reply;
+    /// A one-way call of the peer is done with, well or not.
+    fn oneway_done(&mut self, cost: u32, well: bool) {
+        self.oneway_faults += u64::from(!well);
+        self.machine.oneway_done(cost);
+    }
+
+    /// How many one-way calls of the peer came to nothing.
+    pub(crate) const fn oneway_faults(&self) -> u64 {
+        self.oneway_faults.saturating_add(self.machine.dropped_oneways())
+    }
+
+    /// Answers a call of the peer. What is returned is closed after the lock.
+    fn reply(&mut self, id: CallId, reply: Reply) -> Option<Flow> {
+        let Reply { code, retry, app, metadata, answer } = reply;
         let reply = match answer {
             Answer::Message(payload) => {
                 connection::Reply { code, ..connection::Reply::ok(payload) }
             }
+            Answer::Nothing => connection::Reply::empty(code, retry),
             Answer::Fault { message, at } => {
                 let at = at.map(|(offset, path)| FaultPlace { offset, path });
                 connection::Reply::fault(code, retry, &Fault { message, at }, self.text_bytes)
             }
         };
+        let reply = connection::Reply { app, metadata: metadata.into_wire(), ..reply };
         if let Some(buffer) = self.machine.reply(id, reply) {
             crate::buffers::give(buffer);
         }
+        self.end_flow(id)
     }
 
     /// Puts the peer's answer into the slot of its call. Returns whom to wake.
-    pub(crate) fn answered(
-        &mut self,
-        id: CallId,
-        code: Code,
-        retry: Retry,
-        message: Option<Inbound<'_>>,
-    ) -> Option<Waker> {
+    pub(crate) fn answered(&mut self, id: CallId, response: Response<'_>) -> Option<Waker> {
         let waiter = self.machine.waiter(id)?;
-        let message = match message {
+        let message = match response.message {
             None => Message::Missing,
             Some(Inbound::Gathered(bytes)) => Message::Shared(bytes),
             Some(Inbound::Borrowed(bytes)) if bytes.len() >= Payload::SHARE_FROM_BYTES => {
@@ -260,20 +361,32 @@ impl State {
                 Message::Copied(buffer)
             }
         };
-        waiter.ending = Some(Ending::Answered { code, retry, message });
+        waiter.ending = Some(Ending {
+            code: response.code,
+            retry: response.retry,
+            app: response.app,
+            metadata: match response.metadata {
+                [] => None,
+                wire => Metadata::from_wire(wire).ok().map(Box::new),
+            },
+            handle: None,
+            said: Said::There(message),
+        });
         Some(std::mem::replace(&mut waiter.waker, Waker::noop().clone()))
     }
 
-    /// Ends every call that waits in a slot. `wakers` gets whom to wake.
-    pub(crate) fn lose_calls(&mut self, reason: &str, wakers: &mut Vec<Waker>) {
-        self.machine.fail_calls(|_, waiter, executed| {
+    /// Ends every call that waits in a slot and will get no answer.
+    fn lose_calls(&mut self, reason: &str, after: &mut After) {
+        let Self { machine, flows, .. } = self;
+        machine.fail_calls(|id, waiter, executed| {
             waiter.lose(Code::UNAVAILABLE, executed, reason);
-            wakers.push(std::mem::replace(&mut waiter.waker, Waker::noop().clone()));
+            after.wakers.push(std::mem::replace(&mut waiter.waker, Waker::noop().clone()));
+            after.flows.extend(flows.remove(&id));
         });
     }
 
     /// The tasks that waited for room to write.
-    pub(crate) fn congested(&mut self, limit: usize, wakers: &mut Vec<Waker>) {
+    fn congested(&mut self, limit: usize, wakers: &mut Vec<Waker>) {
         if !self.congested.is_empty()
             && (self.machine.unsent_bytes() < limit || self.ended.is_some())
         {
@@ -284,7 +397,7 @@ impl State {
 
 impl Waiter {
     pub(crate) fn lose(&mut self, code: Code, executed: Executed, reason: &str) {
-        self.ending = Some(Ending::Lost { code, executed, reason: reason.to_owned() });
+        self.ending = Some(Ending::here(code, executed, reason));
     }
 }
 

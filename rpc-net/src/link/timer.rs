@@ -1,11 +1,11 @@
 //! The clock of one connection.
 
 use super::Link;
+use crate::sync::{Sleep, sleep_until};
 use rpc_core::Time;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::Context;
-use tokio::time::Sleep;
 
 /// The one timer of a connection. It may fire early; it never fires late.
 #[derive(Default)]
@@ -18,7 +18,7 @@ impl Timer {
     pub(super) fn poll(&mut self, link: &Link, at: Option<Time>, cx: &mut Context<'_>) -> bool {
         let Some(at) = at else { return false };
         let at = link.instant(at);
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
         if sleep.is_elapsed() || sleep.deadline() > at {
             sleep.as_mut().reset(at);
         }

@@ -1,76 +1,49 @@
-//! TCP: how to dial and how to listen, with the options that every hton socket has.
+//! TCP: how to listen, and how to dial one address.
 
-use crate::Address;
-use crate::error::Error;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use super::options::SocketOptions;
+use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::SocketAddr;
-use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-/// Connections that wait to be accepted; the system lowers it to its own maximum.
-const BACKLOG: i32 = 4096;
-/// How long one address may take to answer before the next is tried.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes that may wait unsent in the kernel: about four frames. More would lie ahead of a small frame
-/// that the machine wants to let pass; with two, large messages wait for the driver.
-#[cfg(target_os = "linux")]
-const NOTSENT_BYTES: u32 = 256 * 1024;
-
-/// Connects to the first address that accepts, in the resolver's order.
-pub(crate) async fn connect(address: &Address) -> Result<TcpStream, Error> {
-    let resolved = address.resolve().await;
-    let candidates =
-        resolved.map_err(|source| Error::Resolve { address: address.clone(), source })?;
-    let mut attempts = Vec::new();
-    for candidate in candidates {
-        match connect_one(candidate).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => attempts.push((candidate, error)),
-        }
-    }
-    Err(Error::Connect { address: address.clone(), attempts })
+/// Connects to one address. Options that bind the handshake are set before it.
+pub(crate) async fn connect(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    options.set_tcp(&socket)?;
+    socket.connect(address).await
 }
 
-async fn connect_one(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-        Ok(connected) => connected?,
-        Err(_) => return Err(io::ErrorKind::TimedOut.into()),
-    };
-    set_options(&stream)?;
-    Ok(stream)
-}
-
-/// Listens on the first of the addresses that can be listened on.
-pub(crate) async fn listen(address: &Address) -> Result<TcpListener, Error> {
-    let bind = |source| Error::Bind { address: address.clone(), source };
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for candidate in address.resolve().await.map_err(bind)? {
-        match listen_one(candidate) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => last = error,
-        }
-    }
-    Err(bind(last))
-}
-
-fn listen_one(address: SocketAddr) -> io::Result<TcpListener> {
+/// Listens on one address. An IPv6 wildcard takes IPv4 connections, too, unless the options say no.
+pub(crate) fn listen(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(options.v6_only.unwrap_or(false))?;
+    }
     // A server may start again while connections of its last run are still in TIME_WAIT. Elsewhere
     // than on Unix the option would let another program take the port.
     #[cfg(unix)]
-    socket.set_reuse_address(true)?;
+    {
+        socket.set_reuse_address(true)?;
+        if let Some(shared) = options.reuse_port {
+            socket.set_reuse_port(shared)?;
+        }
+    }
+    // Accepted sockets inherit them.
+    options.set_tcp(&socket)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(backlog(options))?;
     TcpListener::from_std(socket.into())
 }
 
-/// The options of every hton socket: frames leave at once, and few bytes hide in the kernel.
-pub(crate) fn set_options(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    // A hint: a system that does not know it serves as well, only less evenly.
-    #[cfg(target_os = "linux")]
-    SockRef::from(stream).set_tcp_notsent_lowat(NOTSENT_BYTES).ok();
-    Ok(())
+pub(crate) fn backlog(options: &SocketOptions) -> i32 {
+    options.backlog.map_or(i32::MAX, |backlog| i32::try_from(backlog).unwrap_or(i32::MAX))
+}
+
+/// The address as its owner knows it: an IPv4 peer of a socket for both families is an IPv4 peer.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        IpAddr::V6(_) => address,
+    }
 }
