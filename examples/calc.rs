@@ -5,7 +5,6 @@
 //! ```
 
 use hton::{CallError, Limits, Peer, Side};
-use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::io;
 use std::pin::Pin;
@@ -28,7 +27,8 @@ trait Calc {
     async fn zeros(&self, count: u32) -> Vec<u8>;
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[hton::data]
+#[derive(Debug)]
 enum MathError {
     DivisionByZero,
     Overflow { a: i64, b: i64 },
@@ -90,7 +90,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let peer: Peer = hton::connect(server.local_addr()).await?;
     let old = old::OldCalcClient::new(&peer);
-    show("arguments of another type", old.add(1, 2).await);
+    show("arguments that have another type there", old.add(1, 2).await);
     show("a method that is not there", old.subtract(1, 2).await);
     println!("the connection still works: 3 + 4 = {}", calc.add(3, 4).await?);
 
@@ -137,7 +137,7 @@ async fn hexdump() -> Result<(), Box<dyn Error>> {
         (2, "length of the metadata"),
         (4, "call id: the second of the dialer"),
         (4, "method id: SHA-256(\"Calc/add\"), first 4 bytes"),
-        (8, "signature: unchecked"),
+        (8, "signature: SHA-256(\"hton-sig/1;Calc/add;args={a:i64,b:i64};ok=i64\"), first 8 bytes"),
         (4, "timeout in ms"),
         (8, "a"),
         (8, "b"),

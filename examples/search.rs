@@ -7,7 +7,6 @@
 //!
 //! The folder is this repository, with its specification and its documents, unless one is given.
 
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::io;
@@ -33,7 +32,8 @@ trait Search {
 }
 
 /// One passage that fits a query.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[hton::data]
+#[derive(Clone, Debug, PartialEq)]
 struct Hit {
     file: String,
     line: u32,
@@ -42,7 +42,8 @@ struct Hit {
 }
 
 /// What the index holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[hton::data]
+#[derive(Clone, Debug, PartialEq)]
 struct Size {
     files: u64,
     passages: u64,
@@ -50,7 +51,8 @@ struct Size {
 }
 
 /// Why there is no answer.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[hton::data]
+#[derive(Debug, PartialEq)]
 enum SearchError {
     /// The query has no word in it.
     EmptyQuery,
@@ -215,7 +217,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             Err(error) => println!("  {error}"),
         }
     }
-    let report = ask_at_once(server.local_addr(), Arc::new(queries)).await?;
+    let report =
+        ask_at_once(server.local_addr().socket_addr().ok_or("a TCP server")?, Arc::new(queries))
+            .await?;
     println!("\n{report}");
     server.drain().await;
     Ok(())

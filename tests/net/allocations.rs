@@ -46,3 +46,25 @@ fn a_call_of_a_borrowed_text_allocates_what_the_handler_makes_of_it() {
     });
     assert!(asked < 2 * CALLS + CALLS / 100, "{asked} allocations for {CALLS} calls");
 }
+
+#[test]
+fn the_items_of_a_stream_allocate_nothing() {
+    const ITEMS: u64 = 20_000;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let pair = runtime.block_on(async { crate::flows::pair() });
+    let flows = crate::flows::FlowsClient::new(&pair.near);
+    let items = || {
+        runtime.block_on(async {
+            let sum = flows.sum(hton::stream::iter(0..ITEMS)).await.unwrap();
+            let mut back = 0;
+            let mut numbers = flows.count(0, ITEMS);
+            while let Some(number) = numbers.recv().await.unwrap() {
+                back += number;
+            }
+            assert_eq!(sum, back);
+        });
+    };
+    items();
+    let cost = alloc_counter::measure(items).1.allocations;
+    assert!(cost < 500, "{cost} allocations for {ITEMS} items each way");
+}

@@ -2,7 +2,7 @@
 
 use crate::raw::{Raw, hello};
 use crate::service::{CalcClient, Item, MathError, Order, client, serve};
-use hton::{Bytes, CallError, Code, Executed};
+use hton::{Bytes, CallError, Code, Executed, Retry, Side, Status};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -187,4 +187,37 @@ async fn nothing_is_sent_before_the_first_poll() {
     assert_eq!((request.kind, request.id), (crate::raw::REQUEST, 1));
     assert!(request.body.ends_with(&[3_i64.to_be_bytes(), 4_i64.to_be_bytes()].concat()));
     call.abort();
+}
+
+#[hton::service]
+trait Choosy {
+    async fn no(&self) -> Result<u32, Status>;
+    async fn never(&self) -> Result<u32, Status>;
+}
+
+struct MyChoosy;
+
+impl Choosy for MyChoosy {
+    async fn no(&self) -> Result<u32, Status> {
+        Err(Status::unimplemented("not for you"))
+    }
+
+    async fn never(&self) -> Result<u32, Status> {
+        Err(Status::unimplemented("not for you").with_retry(Retry::Never))
+    }
+}
+
+// Verifies: errors.executed, errors.retry
+#[tokio::test]
+async fn a_handler_that_ran_cannot_say_that_there_is_none() {
+    let (near, far) = hton::memory();
+    let _far =
+        hton::attach(far, Side::Acceptor).serve(ChoosyServer::new(MyChoosy)).unwrap().start();
+    let near = hton::attach(near, Side::Dialer).start();
+    let choosy = ChoosyClient::new(&near);
+    for error in [choosy.no().await.unwrap_err(), choosy.never().await.unwrap_err()] {
+        assert_eq!((error.code(), error.executed()), (Code::UNIMPLEMENTED, Executed::Maybe));
+    }
+    let error = CalcClient::new(&near).add(1, 2).await.unwrap_err();
+    assert_eq!((error.code(), error.executed()), (Code::UNIMPLEMENTED, Executed::No));
 }

@@ -15,6 +15,27 @@ fn run(example: &str, args: &[&str]) -> String {
     text
 }
 
+/// The example prints these lines and no others, each time.
+fn assert_prints(example: &str, lines: &[&str]) {
+    let text = run(example, &[]);
+    for (n, (printed, expected)) in text.lines().zip(lines).enumerate() {
+        assert_eq!(printed, *expected, "line {} of {example}", n + 1);
+    }
+    assert_eq!(text.lines().count(), lines.len(), "{text}");
+}
+
+/// The text has these pieces, one after the other.
+#[track_caller]
+fn assert_in_order(text: &str, pieces: &[&str]) {
+    let mut rest = text;
+    for piece in pieces {
+        let Some((_, after)) = rest.split_once(piece) else {
+            panic!("no {piece:?} in order in\n{text}")
+        };
+        rest = after;
+    }
+}
+
 #[test]
 fn quickstart_greets_in_25_lines() {
     assert_eq!(run("quickstart", &[]), "Hello, network!\n");
@@ -34,23 +55,49 @@ fn calc_shows_every_error_and_the_bytes_of_a_call() {
         "INTERNAL: the handler panicked; the handler may have run",
         "DEADLINE_EXCEEDED: the deadline passed",
         "    code RESOURCE_EXHAUSTED",
-        "    code INVALID_ARGUMENT, retry safe",
+        "SCHEMA_MISMATCH: the types of the method differ: a: i32 here, i64 there; b: i32 here, i64 there; the handler did not run",
+        "    code SCHEMA_MISMATCH, retry safe",
         "    code UNIMPLEMENTED, retry not known to be safe",
         "the connection still works: 3 + 4 = 7",
         "    code UNAVAILABLE, retry not known to be safe",
         "    code UNAVAILABLE, retry safe",
         "-> 00 00 00 1c              length of what follows the header",
+        // `printf %s 'hton-sig/1;Calc/add;args={a:i64,b:i64};ok=i64' | sha256sum`
+        "-> 9e 8e ef f0 8b 3d 6e 71  signature",
         "-> 00 00 00 00 00 00 00 02  b",
         "<- 00 00 00 00 00 00 00 03  the result",
     ];
-    let mut rest = text.as_str();
-    for line in lines {
-        let Some((_, after)) = rest.split_once(line) else {
-            panic!("no {line:?} in order in\n{text}")
-        };
-        rest = after;
-    }
+    assert_in_order(&text, &lines);
     assert!(!text.contains("stays on the server"), "{text}");
+}
+
+#[test]
+fn blocking_is_a_whole_program_without_a_runtime_in_its_text() {
+    let text = run("blocking", &[]);
+    let lines = [
+        "97 is prime: true",
+        "below 1000 there are 168 primes",
+        "below 20: [2, 3, 5, 7, 11, 13, 17, 19]",
+        "the largest of them: 19",
+        "INVALID_ARGUMENT: no numbers came",
+        "CANCELLED: the call was cancelled through its handle",
+        "DEADLINE_EXCEEDED: the deadline passed",
+        "0 connections cut",
+    ];
+    assert_in_order(&text, &lines);
+    assert!(!include_str!("../../examples/blocking.rs").contains("tokio"));
+}
+
+#[test]
+fn testing_runs_the_tests_of_a_service() {
+    let text = run("testing", &[]);
+    let lines = [
+        "an empty order is refused",
+        "an order is taken from the warehouse",
+        "an opening that never comes is given up",
+        "a broken line to the warehouse closes the shop, wherever of ",
+    ];
+    assert_in_order(&text, &lines);
 }
 
 #[test]
@@ -78,16 +125,141 @@ fn search_reads_this_repository_unless_told_otherwise() {
 }
 
 #[test]
-fn the_readme_shows_the_quickstart_as_it_is_and_links_to_what_exists() {
-    let readme = include_str!("../../README.md");
-    let source = include_str!("../../examples/quickstart.rs");
-    let (_, program) = source.split_once('\n').unwrap(); // Without the line that says what it is.
-    assert!(readme.contains(&format!("```rust\n{program}```")), "{program}");
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let links = readme.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
-    let links: Vec<_> = links.map(|(link, _)| link).filter(|link| !link.contains("://")).collect();
-    assert!(links.len() > 20, "{links:?}");
-    for link in links {
-        assert!(root.join(link).exists(), "{link}");
-    }
+fn streams_end_well_early_and_with_a_status() {
+    let lines = [
+        "there: the sum of 1 to 100 is 5050",
+        "there: the first square above 1000 is 1024, and no more squares are sent",
+        "back: [Some(0), Some(1), Some(2)] was enough, and the handler has stopped counting",
+        r#"both: sent 3, the total is Some("3")"#,
+        r#"both: sent 4, the total is Some("7")"#,
+        r#"both: sent 5, the total is Some("12")"#,
+        r#"both: sent all, Some("there were 3"), then None"#,
+        "a status at the end: 4 for each",
+        "a status at the end: 6 for each",
+        "a status at the end: 12 for each",
+        "a status at the end: OUT_OF_RANGE: Numbers/shares: nobody is left to eat it",
+    ];
+    assert_prints("streams", &lines);
+}
+
+#[test]
+fn deadlines_are_kept_and_inherited() {
+    let lines = [
+        "the default, along three stations: [30s, 29.899s, 29.798s] left",
+        "1 s for the call: [1s, 899ms, 798ms] left",
+        "250 ms for it: DEADLINE_EXCEEDED after 248ms",
+        "150 ms for all of a client: DEADLINE_EXCEEDED after 150ms",
+        "but 1 h for one of them: DEADLINE_EXCEEDED after 3600s",
+        "nothing said: DEADLINE_EXCEEDED after 30s",
+        "1 ms for a silent server: DEADLINE_EXCEEDED after 2ms",
+    ];
+    assert_prints("deadline", &lines);
+}
+
+#[test]
+fn a_call_that_is_given_up_drops_its_handler() {
+    let lines = [
+        "never polled, never sent:",
+        "dropped:",
+        "    Soup is on the stove",
+        "    Soup is off the stove",
+        "cancelled by its handle, from another thread:",
+        "    Stew is on the stove",
+        "    its caller gets CANCELLED",
+        "    Stew is off the stove",
+        "given up by a select:",
+        "    Roast is on the stove",
+        "    Roast is off the stove",
+        "dropped, with a task of its handler:",
+        "    Broth is on the stove",
+        "    Broth is off the stove",
+    ];
+    assert_prints("cancel", &lines);
+}
+
+#[test]
+fn a_handler_calls_its_caller_back_and_the_server_whoever_subscribed() {
+    let lines = [
+        "two parts:",
+        "    customer: a white wall, please",
+        "    customer: 1 of 2",
+        "    customer: a red door, please",
+        "    customer: 2 of 2",
+        "    built: white wall, red door",
+        "five parts, of which three are enough:",
+        "    customer: a white wall, please",
+        "    customer: 1 of 5",
+        "    customer: a white wall, please",
+        "    customer: 2 of 5",
+        "    customer: a red door, please",
+        "    customer: 3 of 5",
+        "    stopped after white wall, white wall, red door",
+        "the server calls of its own accord:",
+        "    customer: I hear that bricks are cheap",
+        "    1 heard it",
+        "    0 heard it when the customer had left",
+    ];
+    assert_prints("callback", &lines);
+}
+
+#[test]
+fn layers_stand_on_both_sides() {
+    let lines = [
+        "through the layers of the server alone:",
+        "    Answering Press/print: UNAUTHENTICATED",
+        "UNAUTHENTICATED: Press/print: nobody pays",
+        "    Answering Press/print: OK",
+        r#""Page 1", paid by Ada"#,
+        "and of the client, one of which says who pays:",
+        "    Answering Press/print: OK",
+        "    Asking Press/print: OK",
+        r#""Page 2", paid by Ada"#,
+        "one call at a time, and none that waits:",
+        "RESOURCE_EXHAUSTED: Press/print: the limit of 1 at once is reached (ConcurrencyLimit), and no more may wait",
+        "within 50 ms:",
+        "DEADLINE_EXCEEDED",
+    ];
+    assert_prints("layers", &lines);
+}
+
+#[test]
+fn what_did_not_run_is_tried_again() {
+    let lines = [
+        "nobody listens, which may pass: true",
+        "connected as soon as somebody did",
+        "without the layer: UNAVAILABLE: Clerk/ask: there is a queue",
+        "with it: the first clerk answered after 2 refusals",
+        "what may have run is left alone: UNAVAILABLE: Clerk/count: the counter got stuck",
+        "unless it may run twice: 2",
+        "the first server has gone, with connections: 1",
+        "the same client, on a new connection: the second clerk answered after 2 refusals",
+    ];
+    assert_prints("retry", &lines);
+}
+
+#[test]
+fn a_server_that_ends_finishes_what_it_accepted() {
+    let lines = [
+        "rye is in the oven",
+        "the signal is given",
+        "wheat is refused: UNAVAILABLE, retry safe: true",
+        "the call that was accepted: rye, still warm",
+        "connections closed: 1, calls finished: 1, cut: 0",
+        "why the connection ended: the peer is going away: GRACEFUL: the server is shutting down",
+        "and nobody listens until the next one does",
+    ];
+    assert_prints("shutdown", &lines);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_unix_socket_tells_who_is_there() {
+    let lines = [
+        "the mode of the socket: 600",
+        "over the socket: open to its owner, from this process: true",
+        "the client knows whose server it is: true",
+        "over TCP: PERMISSION_DENIED",
+        "connections closed: 1, file left: false",
+    ];
+    assert_prints("unix", &lines);
 }

@@ -1,8 +1,11 @@
 //! Beginning and end: of servers, of connections, of handles.
 
 use crate::service::{CalcClient, client, serve};
-use hton::{Code, Executed};
+use hton::{Code, Executed, Side};
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn a_drained_server_finishes_what_it_accepted() {
@@ -46,7 +49,7 @@ async fn a_closed_peer_refuses_at_once() {
 #[tokio::test]
 async fn connecting_tries_every_address_and_names_each() {
     let server = serve().await;
-    let name = format!("localhost:{}", server.local_addr().port());
+    let name = format!("localhost:{}", server.local_addr().port().unwrap());
     let calc = CalcClient::connect(name).await.unwrap(); // ::1 is refused, 127.0.0.1 is not.
     assert_eq!(calc.add(1, 2).await.unwrap(), 3);
 
@@ -154,4 +157,38 @@ fn a_shortage_of_descriptors_does_not_end_the_listener() {
     drop(child.stdin.take());
     lines.for_each(drop);
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_connection_whose_task_never_ran_fails_its_calls() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (near, _far) = hton::memory();
+    let first = runtime();
+    let peer = first.block_on(async { hton::attach(near, Side::Dialer).start() });
+    drop(first);
+    let call = CalcClient::new(&peer).add(1, 2);
+    let ended = runtime().block_on(async { timeout(Duration::from_secs(10), call).await });
+    let error = ended.expect("it ends at once").expect_err("nobody drives it");
+    assert_eq!((error.code(), error.executed()), (Code::UNAVAILABLE, Executed::No));
+}
+
+/// Counted by how many hold it.
+struct Nobody;
+
+impl Wake for Nobody {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[tokio::test]
+async fn who_stops_waiting_for_the_end_of_a_connection_leaves_nothing_there() {
+    let (near, _far) = hton::memory();
+    let peer = hton::attach(near, Side::Dialer).start();
+    let nobody = Arc::new(Nobody);
+    for _ in 0..2 {
+        let waker = Waker::from(nobody.clone());
+        let mut closed = Box::pin(peer.closed());
+        assert!(closed.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        drop((closed, waker));
+        assert_eq!(Arc::strong_count(&nobody), 1);
+    }
 }

@@ -82,7 +82,7 @@ async fn an_answer_over_the_callers_limit_is_an_error_that_names_it() {
 async fn accept_goes_on_after_a_thousand_connections_that_came_and_went() {
     let server: Server = serve().await;
     for _ in 0..1000 {
-        drop(tokio::net::TcpStream::connect(server.local_addr()).await.unwrap());
+        drop(crate::raw::dial(server.local_addr()).await);
     }
     assert_eq!(client(&server).await.add(1, 2).await.unwrap(), 3);
 }

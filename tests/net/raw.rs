@@ -113,15 +113,21 @@ fn text(rest: &mut &[u8]) -> String {
     String::from_utf8(take(rest, usize::try_from(len).unwrap()).to_vec()).unwrap()
 }
 
+/// Connects a bare socket.
+pub(crate) async fn dial(addr: impl Into<hton::Address>) -> TcpStream {
+    let addr = addr.into().socket_addr().expect("a TCP server");
+    TcpStream::connect(addr).await.unwrap()
+}
+
 pub(crate) struct Raw(pub(crate) TcpStream);
 
 impl Raw {
-    pub(crate) async fn connect(addr: std::net::SocketAddr) -> Self {
-        Self(TcpStream::connect(addr).await.unwrap())
+    pub(crate) async fn connect(addr: impl Into<hton::Address>) -> Self {
+        Self(dial(addr).await)
     }
 
     /// Connects and exchanges greetings.
-    pub(crate) async fn greet(addr: std::net::SocketAddr) -> Self {
+    pub(crate) async fn greet(addr: impl Into<hton::Address>) -> Self {
         let mut raw = Self::connect(addr).await;
         raw.send(&hello()).await;
         let theirs = raw.frame().await.expect("a HELLO");

@@ -1,7 +1,6 @@
 //! The service that the tests call, and a server of it.
 
 use hton::{Bytes, Limits, Server};
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -26,19 +25,22 @@ pub(crate) trait Calc {
     async fn caller(&self, cx: &hton::Context, tag: u8) -> (String, String, u8);
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[hton::data]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum MathError {
     DivisionByZero,
     Overflow { a: i64, b: i64 },
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[hton::data]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Order {
     pub(crate) id: u64,
     pub(crate) items: Vec<Item>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[hton::data]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Item {
     pub(crate) name: String,
     pub(crate) gift: bool,

@@ -203,7 +203,8 @@ async fn a_handler_that_panics_when_it_is_dropped_is_answered() {
     let calc = StoreClient::connect(server.local_addr()).await.unwrap();
     assert_eq!(calc.ping().await.unwrap(), 1);
     let error = calc.grumpy().timeout(Duration::from_millis(30)).await.unwrap_err();
-    assert_eq!(error.code(), Code::DEADLINE_EXCEEDED);
+    // Both ends keep the deadline, and either may be first: here, or there with what the drop came to.
+    assert!(matches!(error.code(), Code::DEADLINE_EXCEEDED | Code::INTERNAL), "{error}");
     let ping = timeout(Duration::from_secs(2), calc.ping()).await;
     assert_eq!(ping.expect("the slot is free again").unwrap(), 1);
 }
