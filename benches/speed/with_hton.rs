@@ -32,7 +32,7 @@ pub(crate) async fn serve() -> Result<SocketAddr, Failure> {
         let _server = server;
         std::future::pending::<()>().await
     });
-    Ok(addr)
+    Ok(addr.socket_addr().ok_or("a TCP server")?)
 }
 
 /// Calls per second.
