@@ -1,6 +1,6 @@
 //! Tower's middleware around hton's calls, and hton's calls as tower's services.
 //!
-//! [`layer`] makes a hton [`Layer`](super::Layer) of a tower layer, for either side. [`service`] makes a
+//! [`layer`] makes a hton [`Layer`] of a tower layer, for either side. [`service`] makes a
 //! tower service of a stub.
 //!
 //! A tower service is cloned for each call, as tower wants it; middleware that is not `Clone`, such as

@@ -1,7 +1,7 @@
 //! Help for tests: services over a stream inside the process, streams with faults, services made of closures.
 //!
 //! Nothing here opens a port. [`client`] and [`Pair::start`] run in the tokio runtime at hand; without one,
-//! as in a plain `#[test]`, they run on the thread of [`blocking`](crate::blocking), and the test uses
+//! as in a plain `#[test]`, they run on the thread of [`blocking`], and the test uses
 //! [`Call::wait`](crate::Call::wait). In a runtime whose time is paused
 //! (`#[tokio::test(start_paused = true)]`) deadlines, keepalive and the delays of [`Faults`] take no time.
 
@@ -85,7 +85,7 @@ impl Pair {
     ///
     /// # Panics
     ///
-    /// If two methods of one end have the same id, or the thread of [`blocking`](crate::blocking) is needed
+    /// If two methods of one end have the same id, or the thread of [`blocking`] is needed
     /// and does not start.
     #[must_use = "the connection ends when the last handle of either end is dropped"]
     pub fn start(self) -> (Peer, Peer) {
