@@ -131,20 +131,19 @@ impl Attempt<'_> {
         }
         let waiting = state.lines.len();
         let line = state.lines.of(&call.kind);
-        let old = match place {
-            Some(place) => line.stay(*place, waker),
-            None if self.nested => return (Err(Unopened::Nested), After::default()),
-            None if waiting >= self.link.limits().queued_calls => {
-                return (Err(Unopened::LineFull(waiting)), After::default());
-            }
-            None => {
-                *place = Some(line.join(waker, self.deadline));
-                None
-            }
-        };
+        if let Some(place) = place {
+            let old = line.stay(*place, waker);
+            return (Ok(None), After { old, ..After::default() });
+        }
+        if self.nested {
+            return (Err(Unopened::Nested), After::default());
+        }
+        if waiting >= self.link.limits().queued_calls {
+            return (Err(Unopened::LineFull(waiting)), After::default());
+        }
+        *place = Some(line.join(waker, self.deadline));
         // The driver keeps the time for those in line.
-        let driver = state.driver();
-        (Ok(None), After { driver, old, ..After::default() })
+        (Ok(None), After { driver: state.driver(), ..After::default() })
     }
 
     fn open(
