@@ -1,4 +1,4 @@
-"""The wire in 200 lines: values both ways, frames one way. Written from the chapters alone; shares code with nobody."""
+"""The wire in 215 lines: values both ways, frames one way. Written from the chapters alone; shares code with nobody."""
 import re
 import struct
 
@@ -35,7 +35,7 @@ def payload_type(variant):
 
 def encode(types, t, v, depth=0):
     kind, d = shape(types, t)
-    depth += kind in ("opt", "seq", "map", "fields", "enum")
+    depth += kind in ("opt", "seq", "map", "fields", "enum", "shared")
     need(depth <= DEPTH, "depth")
     need(kind not in TEXT or (isinstance(v, str) and re.fullmatch(TEXT[kind], v)), "type")
     if kind in INTS:
@@ -50,6 +50,8 @@ def encode(types, t, v, depth=0):
         need(v.encode(errors="ignore").decode() == v, "char" if kind == "char" else "utf8")
         raw = bytes.fromhex(v[2:]) if kind == "bytes" else v.encode()
         return raw if kind == "char" else len(raw).to_bytes(8, "big") + raw
+    if kind == "shared":
+        return v[0].to_bytes(4, "big") + b"".join(encode(types, d, new, depth) for new in v[1:])
     if kind == "opt":
         need(v is None or (isinstance(v, dict) and list(v) == ["some"]), "type")
         return b"\0" if v is None else b"\1" + encode(types, d, v["some"], depth)
@@ -76,7 +78,8 @@ def encode(types, t, v, depth=0):
 
 class Reader:
     def __init__(self, data, types=(), memory=MEMORY_BYTES):
-        self.types, self.data, self.at, self.memory = dict(types), data, 0, memory
+        self.types, self.data, self.at, self.memory, self.shared = dict(types), data, 0, memory, []
+        self.handle = 0  # depth of the deepest handle in the object that is being read
     def take(self, n, kind="eof"):
         need(n <= len(self.data) - self.at, kind)
         self.at += n
@@ -95,7 +98,7 @@ class Reader:
 
     def value(self, t, depth=0):
         kind, d = shape(self.types, t)
-        depth += kind in ("opt", "seq", "map", "fields", "enum")
+        depth += kind in ("opt", "seq", "map", "fields", "enum", "shared")
         need(depth <= DEPTH, "depth")
         if kind in INTS:
             return str(int.from_bytes(self.take(INTS[kind][0]), "big", signed=INTS[kind][1]))
@@ -121,6 +124,18 @@ class Reader:
         if kind in ("unit", "fields"):
             return [self.value(ft, depth) for ft in d or []]
         index = self.uint(4)
+        if kind == "shared":
+            need(index >= len(self.shared) or self.shared[index], "cycle")
+            outer, self.handle = self.handle, depth
+            new = index == len(self.shared)
+            if new:
+                self.shared.append(None)
+                value = self.value(d, depth)
+                self.shared[index] = d, self.handle - depth
+            need(index < len(self.shared) and self.shared[index][0] == d, "reference")
+            deepest = depth + self.shared[index][1]
+            self.handle = max(outer, deepest)
+            return need(deepest <= DEPTH, "depth") or ([index, value] if new else [index])
         need(index < len(d), "variant")
         inner, less = payload_type(d[index])
         return {d[index]["name"]: None if inner == "unit" else self.value(inner, depth + less)}
