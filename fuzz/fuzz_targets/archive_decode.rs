@@ -10,7 +10,7 @@ use std::num::NonZeroU16;
 
 use bincode::config::{BigEndian, Configuration, Fixint, Limit, standard};
 use libfuzzer_sys::fuzz_target;
-use rpc_core::archive::{DecodeErrorKind, DecodeLimits, ReadError, from_slice, read_from, to_vec};
+use rpc_core::archive::{DecodeErrorKind, DecodeLimits, LoadError, from_slice, read_from, to_vec};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -94,7 +94,7 @@ fn compare<T: Serialize + DeserializeOwned>(bytes: &[u8], form: Form) {
                 _ => {
                     assert!(theirs.is_err(), "bincode accepts: {error}");
                     assert!(
-                        matches!(streamed, Err(ReadError::Value(_))),
+                        matches!(streamed, Err(LoadError::Archive(_))),
                         "a stream is accepted: {error}"
                     );
                 }

@@ -23,18 +23,18 @@ pub struct DecodeLimits {
     /// How many levels of values may lie inside each other. Default [`DecodeLimits::DEPTH`]; a
     /// larger number needs a larger stack.
     pub depth: u16,
-    /// Bytes that [`read_from`](super::read_from) may take from its reader. Default 4 MiB. Decoding
-    /// from a slice does not look at it: the slice is its own limit.
+    /// How long a message of a stream may be, or a value where there are no messages. Default 4 MiB.
+    /// Decoding from a slice does not look at it: the slice is its own limit.
     pub message_bytes: usize,
 }
 
 impl DecodeLimits {
     /// The depth that every implementation accepts, and beyond which nothing is encoded.
     ///
-    /// A level is an option, a sequence, a map, a tuple or array, a struct, or an enum with the
-    /// fields of its variant; empty ones count too. Newtype structs, unit and boxes are none.
+    /// A level is an option, a sequence, a map, a tuple or array, a struct, a handle of a shared object, or an
+    /// enum with the fields of its variant; empty ones count too. Newtype structs, unit and boxes are none.
     ///
-    /// Spec: `values.depth.limit`, `values.depth.counts`.
+    /// Spec: `values.depth.limit`, `values.depth.counts`, `values.shared.depth`.
     pub const DEPTH: u16 = 128;
 
     /// Limits with this memory budget in bytes and this depth in levels, otherwise the default.
@@ -83,6 +83,10 @@ impl Allowance {
 
     pub(super) const fn limits(&self) -> DecodeLimits {
         self.limits
+    }
+
+    pub(super) const fn depth_left(&self) -> u16 {
+        self.depth_left
     }
 
     pub(super) const fn memory_left(&self) -> usize {

@@ -4,11 +4,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::error::{DecodeError, EncodeError, EncodeErrorKind as Kind};
-use super::limits::DecodeLimits;
+use super::limits::{Allowance, DecodeLimits};
 use super::path::Segment;
 use super::reader::Reader;
-use super::size::encoded_len;
-use super::source::SliceSource;
+use super::shared::Kept;
+use super::size::measure;
+use super::source::{SliceSource, Source as _};
 use super::write::write_sized;
 use crate::Payload;
 
@@ -35,13 +36,19 @@ use crate::Payload;
 pub struct Encoder {
     payload: Payload,
     message_bytes_max: usize,
+    shared: Option<Box<Kept>>,
     failure: Option<EncodeError>,
 }
 
 impl Encoder {
     /// A message of at most `message_bytes_max` bytes, written to `buffer`, whose content is dropped.
     pub fn new(buffer: Vec<u8>, message_bytes_max: usize) -> Self {
-        Self { payload: Payload::with_buffer(buffer), message_bytes_max, failure: None }
+        Self {
+            payload: Payload::with_buffer(buffer),
+            message_bytes_max,
+            shared: None,
+            failure: None,
+        }
     }
 
     /// Appends a value.
@@ -53,9 +60,10 @@ impl Encoder {
     #[inline]
     pub fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
         self.attempt(|encoder| {
-            let len = encoded_len(value)?;
+            let len = measure(value, &mut encoder.shared)?;
             encoder.admit(len)?;
-            encoder.payload.append(|out| write_sized(value, len, out))
+            let Self { payload, shared, .. } = encoder;
+            payload.append(|out| write_sized(value, len, shared, out))
         })
     }
 
@@ -143,7 +151,9 @@ fn too_large(len: usize, limit: usize) -> EncodeError {
 #[derive(Debug)]
 #[must_use]
 pub struct Decoder<'de> {
-    reader: Reader<SliceSource<'de>>,
+    source: SliceSource<'de>,
+    allowance: Allowance,
+    shared: Option<Box<Kept>>,
     owner: Option<&'de Bytes>,
     failure: Option<DecodeError>,
 }
@@ -151,7 +161,7 @@ pub struct Decoder<'de> {
 impl<'de> Decoder<'de> {
     /// Reads a message that is borrowed.
     pub fn new(message: &'de [u8], limits: DecodeLimits) -> Self {
-        Self { reader: Reader::new(SliceSource::new(message), limits), owner: None, failure: None }
+        Self::resume(SliceSource::new(message), Allowance::new(limits), None)
     }
 
     /// Reads a message whose bytes may be kept without a copy.
@@ -219,9 +229,32 @@ impl<'de> Decoder<'de> {
     #[inline]
     pub fn finish(self) -> Result<(), DecodeError> {
         match self.failure {
-            None => self.reader.end(),
+            None => Reader::resume(self.source, self.allowance, None).end(),
             Some(failure) => Err(failure),
         }
+    }
+
+    /// Goes on with what another has begun.
+    pub(super) fn resume(
+        source: SliceSource<'de>,
+        allowance: Allowance,
+        shared: Option<Box<Kept>>,
+    ) -> Self {
+        Self { source, allowance, shared, owner: None, failure: None }
+    }
+
+    /// The next value, whose paths begin with itself.
+    pub(super) fn next_value<T: Deserialize<'de>>(&mut self) -> Result<T, DecodeError> {
+        self.read(Reader::value)
+    }
+
+    /// The next bytes as they are.
+    pub(super) fn next_bytes(&mut self, len: usize) -> Result<&'de [u8], DecodeError> {
+        self.read(|reader| reader.source.slice(len))
+    }
+
+    pub(super) fn remaining(&self) -> usize {
+        self.source.remaining()
     }
 
     #[inline]
@@ -230,14 +263,24 @@ impl<'de> Decoder<'de> {
         name: &'static str,
         read: impl FnOnce(&mut Reader<SliceSource<'de>>) -> Result<T, DecodeError>,
     ) -> Result<T, DecodeError> {
+        self.read(|reader| read(reader).map_err(|error| error.within(Segment::Field(name))))
+    }
+
+    #[inline]
+    fn read<T>(
+        &mut self,
+        read: impl FnOnce(&mut Reader<SliceSource<'de>>) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        read(&mut self.reader).map_err(|error| {
-            let failure = error.within(Segment::Field(name));
-            self.failure = Some(failure.clone());
-            failure
-        })
+        // A reader for each value: handles that must stay on their thread are known within one value only.
+        let known = Kept::len(self.shared.as_deref());
+        let mut reader = Reader::resume(self.source, self.allowance, self.shared.take());
+        let value = read(&mut reader);
+        (self.source, self.allowance) = (reader.source, reader.allowance);
+        self.shared = reader.shared.settle(known, false);
+        value.inspect_err(|failure| self.failure = Some(failure.clone()))
     }
 }
 

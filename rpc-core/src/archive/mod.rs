@@ -21,7 +21,12 @@
 //! | a value and its size | bytes | `write` |
 //! | bytes, limits | a value, or kind, offset and path of the fault | `read` and `parts`, by a `reader` from a `source`, within `limits` |
 //! | several values | one message, and back | `message` |
-//! | a value, a blocking stream | bytes on it, and back | `raw` |
+//! | values | messages on a byte stream, and back, without any I/O | `stream` |
+//! | values, a blocking stream | an archive over it, framed or raw | `store`; `load` through `kept` |
+//! | one value, a blocking stream | bytes on it, and back | `raw` |
+//!
+//! Objects that several handles lead to are `shared`, types that know older forms of themselves `versioned`, and what
+//! types need while they are walked stands in the [`context`].
 //!
 //! Bytes may come from strangers. Decoding refuses a count that exceeds the bytes which remain,
 //! charges memory against a budget, bounds the depth, and leaves no byte over.
@@ -31,22 +36,40 @@
 
 #[cfg(feature = "bincode")]
 pub mod bincode;
+#[doc(hidden)]
+pub mod check;
+pub mod context;
 mod error;
+mod kept;
 mod limits;
+mod load;
 mod message;
+mod mode;
 mod parts;
 mod path;
 mod raw;
 mod read;
 mod reader;
+mod shared;
 mod size;
 mod source;
+mod store;
+pub mod stream;
+mod versioned;
 mod write;
 
-pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
+pub use error::{
+    DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind, LoadError, StoreError,
+};
 pub use limits::DecodeLimits;
+pub use load::{Load, Messages};
 pub use message::{Decoder, Encoder};
-pub use raw::{ReadError, WriteError, read_from, write_to};
+pub use mode::{Framed, Mode, Raw};
+pub use raw::{read_from, write_to};
 pub use read::from_slice;
+pub use shared::{Shared, SharedArc};
 pub use size::encoded_len;
+pub use store::Store;
+pub use stream::Message;
+pub use versioned::{Version, Versioned, unknown_version};
 pub use write::{encode_into, to_vec};

@@ -69,7 +69,7 @@ impl<'a, 'de, S: Source<'de>> Elements<'a, S> {
     #[cold]
     fn not_taken(&self) -> DecodeError {
         let (count, taken) = (self.count, self.count.saturating_sub(self.left));
-        let what = format_args!("the type takes {taken} of {count} elements");
+        let what = format!("the type takes {taken} of {count} elements");
         DecodeError::new(Kind::Length, what, self.reader.source.offset())
     }
 }

@@ -1,97 +1,37 @@
-//! Values on a blocking stream without framing: a file, a pipe, a foreign fixed packet.
+//! One value on a blocking stream, without an archive over it and without a byte read ahead.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::io::{self, Read, Write};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::error::{DecodeError, DecodeErrorKind as Kind, EncodeError};
+use super::error::{DecodeError, DecodeErrorKind as Kind, LoadError, StoreError};
 use super::limits::DecodeLimits;
 use super::reader::Reader;
 use super::source::{Source, eof};
+use super::stream::AHEAD_BYTES_MAX;
 use super::write::to_vec;
-
-/// Bytes for which space is taken before they have arrived.
-const AHEAD_BYTES_MAX: usize = 64 * 1024;
-
-/// Why [`write_to`] failed: the stream, or the value.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum WriteError {
-    /// The stream failed; part of the value may have been written.
-    Io(io::Error),
-    /// The value has no encoding; nothing was written.
-    Value(EncodeError),
-}
-
-/// Why [`read_from`] failed: the stream, or the value.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ReadError {
-    /// The stream failed.
-    Io(io::Error),
-    /// The bytes are not a value of the wanted type, or exceed the limits. A stream that ends
-    /// inside the value is [`DecodeErrorKind::Eof`](Kind::Eof).
-    Value(DecodeError),
-}
-
-impl fmt::Display for WriteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(error) => write!(f, "the stream cannot be written: {error}"),
-            Self::Value(error) => error.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(error) => write!(f, "the stream cannot be read: {error}"),
-            Self::Value(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for WriteError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io(error) => Some(error),
-            Self::Value(_) => None,
-        }
-    }
-}
-
-impl std::error::Error for ReadError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io(error) => Some(error),
-            Self::Value(_) => None,
-        }
-    }
-}
 
 /// Writes `value` to a blocking `writer` with one `write_all`; it is not flushed.
 ///
 /// # Errors
 ///
-/// [`WriteError`], which keeps faults of the stream and of the value apart. Never panics unless
+/// [`StoreError`], which keeps faults of the stream and of the value apart. Never panics unless
 /// `value` or `writer` does.
 ///
 /// ```
 /// let mut file = Vec::new();
 /// rpc_core::archive::write_to(&mut file, &0x0102_u16)?;
 /// assert_eq!(file, [1, 2]);
-/// # Ok::<(), rpc_core::archive::WriteError>(())
+/// # Ok::<(), rpc_core::archive::StoreError>(())
 /// ```
 pub fn write_to<W: Write, T: Serialize + ?Sized>(
     mut writer: W,
     value: &T,
-) -> Result<(), WriteError> {
-    let bytes = to_vec(value).map_err(WriteError::Value)?;
-    writer.write_all(&bytes).map_err(WriteError::Io)
+) -> Result<(), StoreError> {
+    let bytes = to_vec(value).map_err(StoreError::Archive)?;
+    writer.write_all(&bytes).map_err(StoreError::Io)
 }
 
 /// Reads one value from a blocking `reader` and not a byte beyond it.
@@ -102,7 +42,7 @@ pub fn write_to<W: Write, T: Serialize + ?Sized>(
 ///
 /// # Errors
 ///
-/// [`ReadError`], which keeps faults of the stream and of the value apart. Never panics, whatever
+/// [`LoadError`], which keeps faults of the stream and of the value apart. Never panics, whatever
 /// arrives, unless `T` or `reader` does.
 ///
 /// ```
@@ -111,19 +51,19 @@ pub fn write_to<W: Write, T: Serialize + ?Sized>(
 /// let mut file: &[u8] = &[1, 2, 3];
 /// assert_eq!(read_from::<_, u16>(&mut file, DecodeLimits::default())?, 0x0102);
 /// assert_eq!(file, [3]);
-/// # Ok::<(), rpc_core::archive::ReadError>(())
+/// # Ok::<(), rpc_core::archive::LoadError>(())
 /// ```
 pub fn read_from<R: Read, T: DeserializeOwned>(
     reader: R,
     limits: DecodeLimits,
-) -> Result<T, ReadError> {
+) -> Result<T, LoadError> {
     let source =
         StreamSource { stream: reader, given: 0, left: limits.message_bytes, failure: None };
     let mut reader = Reader::new(source, limits);
     let value = reader.value();
     match reader.source.failure {
-        Some(failure) => Err(ReadError::Io(failure)),
-        None => value.map_err(ReadError::Value),
+        Some(failure) => Err(LoadError::Io(failure)),
+        None => value.map_err(LoadError::Archive),
     }
 }
 
@@ -140,7 +80,7 @@ impl<R: Read> StreamSource<R> {
     fn fill(&mut self, buffer: &mut [u8]) -> Result<(), DecodeError> {
         let wanted = buffer.len();
         let Some(left) = self.left.checked_sub(wanted) else {
-            return Err(self.beyond_message(wanted));
+            return Err(beyond_message(wanted, self.left, self.given));
         };
         let mut filled = 0;
         while let Some(space @ [_, ..]) = buffer.get_mut(filled..) {
@@ -160,15 +100,6 @@ impl<R: Read> StreamSource<R> {
     fn fail(&mut self, error: io::Error) -> DecodeError {
         self.failure = Some(error);
         DecodeError::new(Kind::Custom, "the stream failed", self.given)
-    }
-
-    #[cold]
-    fn beyond_message(&self, wanted: usize) -> DecodeError {
-        let what = format_args!(
-            "the value takes {wanted} more bytes, and its message may have only {} more,",
-            self.left
-        );
-        DecodeError::new(Kind::Length, what, self.given)
     }
 }
 
@@ -198,4 +129,11 @@ impl<R: Read> Source<'static> for StreamSource<R> {
         }
         Ok(Cow::Owned(bytes))
     }
+}
+
+#[cold]
+pub(super) fn beyond_message(wanted: usize, left: usize, offset: u64) -> DecodeError {
+    let what =
+        format!("the value takes {wanted} more bytes, and its message may have only {left} more,");
+    DecodeError::new(Kind::Length, what, offset)
 }

@@ -11,6 +11,7 @@ use super::error::{DecodeError, DecodeErrorKind as Kind};
 use super::limits::DecodeLimits;
 use super::parts::{Elements, Variant};
 use super::reader::Reader;
+use super::shared;
 use super::source::{SliceSource, Source};
 
 /// Decodes one value that takes all of `bytes`; `&str` and `&[u8]` in it are not copied.
@@ -161,9 +162,12 @@ impl<'de, S: Source<'de>> de::Deserializer<'de> for &mut Reader<S> {
     #[inline]
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
+        if name == shared::NAME {
+            return self.shared(visitor);
+        }
         visitor.visit_newtype_struct(self)
     }
 
@@ -265,19 +269,19 @@ impl<'de, S: Source<'de>> Reader<S> {
 
 #[cold]
 fn not_a_bool(byte: u8, offset: u64) -> DecodeError {
-    let what = format_args!("a bool is 0 or 1, not {byte},");
+    let what = format!("a bool is 0 or 1, not {byte},");
     DecodeError::new(Kind::Bool, what, offset)
 }
 
 #[cold]
 fn not_an_option(byte: u8, offset: u64) -> DecodeError {
-    let what = format_args!("an option begins with 0 or 1, not {byte},");
+    let what = format!("an option begins with 0 or 1, not {byte},");
     DecodeError::new(Kind::OptionTag, what, offset)
 }
 
 #[cold]
 fn not_a_char(bytes: &[u8], offset: u64) -> DecodeError {
-    let what = format_args!("the bytes {bytes:02x?} are no UTF-8 character");
+    let what = format!("the bytes {bytes:02x?} are no UTF-8 character");
     DecodeError::new(Kind::Char, what, offset)
 }
 

@@ -7,6 +7,7 @@ use serde::de::{Deserialize, Visitor};
 use super::error::{DecodeError, DecodeErrorKind as Kind};
 use super::limits::{Allowance, DecodeLimits, Overdrawn};
 use super::parts::Fields;
+use super::shared::{Kept, OBJECT_BYTES, Slot};
 use super::source::Source;
 
 /// Reads values, one after the other, within one allowance.
@@ -14,11 +15,18 @@ use super::source::Source;
 pub(super) struct Reader<S> {
     pub(super) source: S,
     pub(super) allowance: Allowance,
+    pub(super) shared: Slot,
 }
 
 impl<'de, S: Source<'de>> Reader<S> {
-    pub(super) const fn new(source: S, limits: DecodeLimits) -> Self {
-        Self { source, allowance: Allowance::new(limits) }
+    pub(super) fn new(source: S, limits: DecodeLimits) -> Self {
+        Self::resume(source, Allowance::new(limits), None)
+    }
+
+    /// Goes on with a message: within what is left of its allowance, with the shared objects that are known.
+    #[inline]
+    pub(super) fn resume(source: S, allowance: Allowance, shared: Option<Box<Kept>>) -> Self {
+        Self { source, allowance, shared: Slot::new(shared) }
     }
 
     /// The next value; the caller gives it its place in memory.
@@ -42,7 +50,7 @@ impl<'de, S: Source<'de>> Reader<S> {
 
     #[cold]
     fn trailing(&self, left: usize) -> DecodeError {
-        let what = format_args!("{left} bytes are left after the value, which ends");
+        let what = format!("{left} bytes are left after the value, which ends");
         DecodeError::new(Kind::Trailing, what, self.source.offset())
     }
 
@@ -61,7 +69,7 @@ impl<'de, S: Source<'de>> Reader<S> {
     #[cold]
     fn too_many(&self, count: u64) -> DecodeError {
         let left = self.source.remaining();
-        let what = format_args!("a count of {count} is larger than the {left} bytes after it,");
+        let what = format!("a count of {count} is larger than the {left} bytes after it,");
         DecodeError::new(Kind::Length, what, self.source.offset().saturating_sub(8))
     }
 
@@ -82,7 +90,7 @@ impl<'de, S: Source<'de>> Reader<S> {
     fn over_budget(&self, overdrawn: Overdrawn) -> DecodeError {
         let (wanted, left) = (overdrawn.wanted, self.allowance.memory_left());
         let budget = self.allowance.limits().budget_bytes;
-        let what = format_args!(
+        let what = format!(
             "decoding needs {wanted} bytes of memory, and {left} of the budget of {budget} are left,"
         );
         DecodeError::new(Kind::Budget, what, self.source.offset())
@@ -103,7 +111,7 @@ impl<'de, S: Source<'de>> Reader<S> {
     #[cold]
     fn too_deep(&self) -> DecodeError {
         let limit = self.allowance.limits().depth;
-        let what = format_args!("values nest deeper than {limit} levels");
+        let what = format!("values nest deeper than {limit} levels");
         DecodeError::new(Kind::Depth, what, self.source.offset())
     }
 
@@ -145,9 +153,19 @@ impl<'de, S: Source<'de>> Reader<S> {
         visitor.visit_seq(Fields { reader: self, names, index: 0, count })
     }
 
+    /// A shared object, or a reference to one.
+    #[cold]
+    pub(super) fn shared<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        let walk = |reader: &mut Self| visitor.visit_newtype_struct(reader);
+        let levels_left = self.allowance.depth_left();
+        let (value, begun) = Slot::lend(self, |reader| &mut reader.shared, levels_left, walk);
+        self.charge(begun.saturating_mul(OBJECT_BYTES))?;
+        value
+    }
+
     #[cold]
     pub(super) fn undescribed<T>(&self, method: &str) -> Result<T, DecodeError> {
-        let what = format_args!("the type asks for `{method}`, but the bytes do not tell types,");
+        let what = format!("the type asks for `{method}`, but the bytes do not tell types,");
         Err(DecodeError::new(Kind::Unsupported, what, self.source.offset()))
     }
 }

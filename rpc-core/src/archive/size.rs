@@ -11,6 +11,7 @@ use serde::ser::{self, Serialize};
 use super::error::{EncodeError, EncodeErrorKind as Kind};
 use super::limits::DecodeLimits;
 use super::path::Segment;
+use super::shared::{self, Kept, Slot};
 use parts::{SizeElements, SizeFields};
 
 /// Bytes of a count, in front of strings, byte buffers, sequences and maps.
@@ -35,14 +36,31 @@ const VARIANT_BYTES: usize = 4;
 /// ```
 #[inline]
 pub fn encoded_len<T: Serialize + ?Sized>(value: &T) -> Result<usize, EncodeError> {
-    let mut sizer = Sizer { len: 0, depth_left: DecodeLimits::DEPTH };
-    value.serialize(&mut sizer)?;
+    measure(value, &mut None)
+}
+
+/// As `encoded_len`, for the next value of a message of which these shared objects are known.
+#[inline]
+pub(super) fn measure<T: Serialize + ?Sized>(
+    value: &T,
+    shared: &mut Option<Box<Kept>>,
+) -> Result<usize, EncodeError> {
+    if let Some(kept) = shared {
+        kept.begin_value();
+    }
+    let known = Kept::len(shared.as_deref());
+    let shared_slot = Slot::new(shared.take());
+    let mut sizer = Sizer { len: 0, depth_left: DecodeLimits::DEPTH, shared: shared_slot };
+    let sized = value.serialize(&mut sizer);
+    // The second pass numbers them again.
+    *shared = sizer.shared.settle(known, true);
+    sized?;
     usize::try_from(sizer.len).map_err(|_| unaddressable(sizer.len))
 }
 
 #[cold]
 fn unaddressable(len: u64) -> EncodeError {
-    let what = format_args!("the value takes {len} bytes, more than this machine can address");
+    let what = format!("the value takes {len} bytes, more than this machine can address");
     EncodeError::new(Kind::TooLarge, what)
 }
 
@@ -50,6 +68,7 @@ fn unaddressable(len: u64) -> EncodeError {
 pub(super) struct Sizer {
     len: u64,
     depth_left: u16,
+    shared: Slot,
 }
 
 impl Sizer {
@@ -202,9 +221,14 @@ impl<'a> ser::Serializer for &'a mut Sizer {
     #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<(), EncodeError> {
+        if name == shared::NAME {
+            let levels_left = self.depth_left;
+            let walk = |sizer: &mut Sizer| value.serialize(sizer);
+            return Slot::lend(self, |sizer| &mut sizer.shared, levels_left, walk).0;
+        }
         value.serialize(self)
     }
 

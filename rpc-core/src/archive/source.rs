@@ -33,6 +33,11 @@ impl<'de> SliceSource<'de> {
         Self { rest: bytes, len: bytes.len() }
     }
 
+    /// The last bytes of a message of `len`.
+    pub(super) const fn part(rest: &'de [u8], len: usize) -> Self {
+        Self { rest, len }
+    }
+
     /// The next `len` bytes, which stay where they are.
     #[inline]
     pub(super) fn slice(&mut self, len: usize) -> Result<&'de [u8], DecodeError> {

@@ -7,6 +7,7 @@ use std::fmt::{self, Display, Write as _};
 use serde::ser::{self, Serialize};
 
 use super::error::{EncodeError, EncodeErrorKind as Kind};
+use super::shared::{self, Kept, Slot};
 use super::size::encoded_len;
 
 /// Encodes `value` into a new `Vec` of exactly its size.
@@ -43,7 +44,7 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> 
 /// ```
 #[inline]
 pub fn encode_into<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    write_sized(value, encoded_len(value)?, out)
+    write_sized(value, encoded_len(value)?, &mut None, out)
 }
 
 /// Appends `value`, which takes `len` bytes, to `out`; `out` is untouched on error.
@@ -51,6 +52,7 @@ pub fn encode_into<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Resul
 pub(super) fn write_sized<T: Serialize + ?Sized>(
     value: &T,
     len: usize,
+    shared: &mut Option<Box<Kept>>,
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
     if out.try_reserve_exact(len).is_err() {
@@ -59,9 +61,14 @@ pub(super) fn write_sized<T: Serialize + ?Sized>(
     let before = out.len();
     // Writing into a slice is worth the zeros: a loop over small elements has no space to grow.
     out.resize(before.saturating_add(len), 0);
-    let mut writer = Writer { space: out.get_mut(before..).unwrap_or_default() };
+    let known = Kept::len(shared.as_deref());
+    let shared_slot = Slot::new(shared.take());
+    let mut writer =
+        Writer { space: out.get_mut(before..).unwrap_or_default(), shared: shared_slot };
     let written = value.serialize(&mut writer);
-    if written.is_ok() && writer.space.is_empty() {
+    let whole = written.is_ok() && writer.space.is_empty();
+    *shared = writer.shared.settle(known, !whole);
+    if whole {
         return Ok(());
     }
     out.truncate(before);
@@ -69,8 +76,8 @@ pub(super) fn write_sized<T: Serialize + ?Sized>(
 }
 
 #[cold]
-fn no_memory(len: usize) -> EncodeError {
-    let what = format_args!("there is no memory for a message of {len} bytes");
+pub(super) fn no_memory(len: usize) -> EncodeError {
+    let what = format!("there is no memory for a message of {len} bytes");
     EncodeError::new(Kind::TooLarge, what)
 }
 
@@ -91,6 +98,7 @@ fn not_displayed() -> EncodeError {
 #[derive(Debug)]
 pub(super) struct Writer<'a> {
     space: &'a mut [u8],
+    shared: Slot,
 }
 
 impl<'a> Writer<'a> {
@@ -213,9 +221,15 @@ impl ser::Serializer for &mut Writer<'_> {
     #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<(), EncodeError> {
+        if name == shared::NAME {
+            // The first pass has counted the levels.
+            let levels_left = u16::MAX;
+            let walk = |writer: &mut Writer<'_>| value.serialize(writer);
+            return Slot::lend(self, |writer| &mut writer.shared, levels_left, walk).0;
+        }
         value.serialize(self)
     }
 

@@ -40,7 +40,9 @@ impl<W> Connection<W> {
         if self.phase.opened {
             return Err(ProtocolError::new(CloseCode::HELLO, "a second HELLO has come"));
         }
-        if hello.version_min > frame::VERSION {
+        let (ours, theirs) =
+            (frame::VERSION..=frame::VERSION, hello.version_min..=hello.version_max);
+        if frame::common_version(ours, theirs).is_none() {
             return Err(ProtocolError::new(
                 CloseCode::VERSION,
                 format!(

@@ -8,9 +8,18 @@ use super::head::{Flags, HEAD_BYTES, HTON, Head, kind};
 use super::{cut_text, wire_length};
 use crate::{CallId, CloseCode, Limits, ProtocolError};
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// The version of the wire that this crate speaks.
 pub const VERSION: u8 = 1;
+
+/// The version in force between two ranges: the smaller of their ends. `None` = they do not meet.
+///
+/// Spec: `conn.version.choose`.
+pub(crate) fn common_version(ours: RangeInclusive<u8>, theirs: RangeInclusive<u8>) -> Option<u8> {
+    let version = *ours.end().min(theirs.end());
+    (ours.contains(&version) && theirs.contains(&version)).then_some(version)
+}
 
 /// Longest peer name in bytes.
 const NAME_BYTES_MAX: usize = 256;
@@ -296,4 +305,25 @@ fn wrong_length(tag: u16, value: &[u8]) -> ProtocolError {
 
 fn breach(reason: impl Into<String>) -> ProtocolError {
     ProtocolError::new(CloseCode::HELLO, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Verifies: conn.version.choose
+    #[test]
+    fn the_highest_version_that_both_speak_is_in_force() {
+        for (ours, theirs, chosen) in [
+            (1..=2, 2..=3, Some(2)),
+            (1..=3, 1..=3, Some(3)),
+            (1..=1, 1..=9, Some(1)),
+            (2..=5, 3..=4, Some(4)),
+            (1..=1, 2..=3, None),
+            (1..=2, 3..=255, None),
+        ] {
+            assert_eq!(common_version(ours.clone(), theirs.clone()), chosen, "{ours:?} {theirs:?}");
+            assert_eq!(common_version(theirs.clone(), ours.clone()), chosen, "{theirs:?} {ours:?}");
+        }
+    }
 }

@@ -20,6 +20,7 @@ pub use control::{
 pub use data::Data;
 pub use fault::{Fault, FaultPlace};
 pub use head::{Flags, HEAD_BYTES, HTON, Head, kind};
+pub(crate) use hello::common_version;
 pub use hello::{AuthToken, Hello, VERSION, judge_first};
 pub use request::Request;
 pub use response::Response;

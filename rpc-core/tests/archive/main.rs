@@ -2,13 +2,21 @@
 
 mod attacks;
 mod borrowing;
+mod byte_order;
 mod depth;
 mod dynamic;
 mod errors;
+mod forms;
+mod loading;
+#[cfg(unix)]
+mod media;
 #[cfg(feature = "bincode")]
 mod other_codec;
+mod panics;
 mod raw;
 mod shapes;
+mod sharing;
+mod storing;
 mod vectors;
 
 #[global_allocator]

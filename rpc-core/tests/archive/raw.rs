@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 
 use alloc_counter::measure;
 use rpc_core::archive::{
-    DecodeErrorKind, DecodeLimits, ReadError, WriteError, encoded_len, read_from, to_vec, write_to,
+    DecodeErrorKind, DecodeLimits, LoadError, StoreError, encoded_len, read_from, to_vec, write_to,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +69,7 @@ fn values_follow_each_other_in_a_file() {
     let end = read_from::<_, u8>(&file, limits()).unwrap_err();
     std::fs::remove_file(&path).unwrap();
     assert_eq!((first, second), (story(), 7));
-    assert!(matches!(end, ReadError::Value(error) if error.kind() == DecodeErrorKind::Eof));
+    assert!(matches!(end, LoadError::Archive(error) if error.kind() == DecodeErrorKind::Eof));
 }
 
 #[cfg(unix)]
@@ -102,7 +102,7 @@ fn not_a_byte_beyond_the_value_is_read() {
 #[test]
 fn a_stream_that_ends_early_is_told_with_offset_and_path() {
     let error = read_from::<_, Packet>(&PACKET_BYTES[..11], limits()).unwrap_err();
-    let ReadError::Value(error) = error else { panic!("{error}") };
+    let LoadError::Archive(error) = error else { panic!("{error}") };
     assert_eq!(
         error.to_string(),
         "the bytes end inside a value: 4 are needed and 3 left at byte 8 in `param2`: \
@@ -121,7 +121,7 @@ fn space_is_reserved_at_most_64_kib_ahead_of_the_bytes() {
         let mut bytes = (1_u64 << 40).to_be_bytes().to_vec();
         bytes.resize(8 + arrived, b'x');
         let (result, cost) = measure(|| read_from::<_, String>(&bytes[..], limits).map(drop));
-        assert!(matches!(result, Err(ReadError::Value(_))));
+        assert!(matches!(result, Err(LoadError::Archive(_))));
         // Growing holds the old and the new space at once; the error takes a little.
         assert!(cost.peak_bytes <= 2 * arrived + AHEAD + 1024, "{arrived}: {cost:?}");
         let (result, cost) = measure(|| read_from::<_, Vec<u64>>(&bytes[..], limits).map(drop));
@@ -146,7 +146,7 @@ fn the_message_limit_is_checked_before_the_bytes_are_awaited() {
     assert_eq!(read_from::<_, String>(Guarded(&text), limits).unwrap(), "abc");
     limits.message_bytes = 10;
     let error = read_from::<_, String>(Guarded(&text), limits).unwrap_err();
-    let ReadError::Value(error) = error else { panic!("{error}") };
+    let LoadError::Archive(error) = error else { panic!("{error}") };
     assert_eq!((error.kind(), error.offset()), (DecodeErrorKind::Length, 0));
     limits.message_bytes = 7;
     let error = read_from::<_, u64>(Guarded(&[]), limits).unwrap_err();
@@ -162,7 +162,7 @@ fn the_memory_budget_holds_for_streams() {
     let bytes = to_vec(&vec![1_u64; 4]).unwrap();
     let read = |budget| read_from::<_, Vec<u64>>(&bytes[..], DecodeLimits::new(budget, 8));
     assert_eq!(read(32).unwrap(), [1; 4]);
-    let Err(ReadError::Value(error)) = read(31) else { panic!("beyond the budget") };
+    let Err(LoadError::Archive(error)) = read(31) else { panic!("beyond the budget") };
     assert_eq!(error.kind(), DecodeErrorKind::Budget);
 }
 
@@ -194,14 +194,14 @@ fn faults_of_the_stream_are_kept_apart_from_faults_of_the_value() {
     let error = read_from::<_, Packet>(Broken(5), limits()).unwrap_err();
     assert_eq!(error.to_string(), "the stream cannot be read: connection reset");
     assert!(
-        matches!(error, ReadError::Io(error) if error.kind() == io::ErrorKind::ConnectionReset)
+        matches!(error, LoadError::Io(error) if error.kind() == io::ErrorKind::ConnectionReset)
     );
     let error = write_to(Broken(5), &PACKET).unwrap_err();
     assert_eq!(error.to_string(), "the stream cannot be written: broken pipe");
-    assert!(matches!(error, WriteError::Io(error) if error.kind() == io::ErrorKind::BrokenPipe));
+    assert!(matches!(error, StoreError::Io(error) if error.kind() == io::ErrorKind::BrokenPipe));
     let mut untouched = Vec::new();
     let error = write_to(&mut untouched, &vec![()]).unwrap_err();
-    assert!(matches!(error, WriteError::Value(_)) && untouched.is_empty());
+    assert!(matches!(error, StoreError::Archive(_)) && untouched.is_empty());
 }
 
 #[test]

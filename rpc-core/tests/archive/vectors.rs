@@ -7,8 +7,10 @@ use std::path::Path;
 use std::rc::Rc;
 
 use rpc_core::archive::{
-    DecodeErrorKind, DecodeLimits, EncodeErrorKind, from_slice, read_from, to_vec,
+    DecodeError, DecodeErrorKind, DecodeLimits, EncodeErrorKind, Load, LoadError, Message,
+    SharedArc, Store, from_slice, read_from, to_vec,
 };
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::dynamic::{Current, Type, Typed, Types, hex, to_hex, with_type};
@@ -22,6 +24,8 @@ fn load(file: &str) -> Option<Value> {
 fn types() -> Rc<Types> {
     let json = load("types.json").unwrap_or_default();
     let named = json["types"].as_object().into_iter().flatten();
+    // Shared objects have types of Rust in their own test.
+    let named = named.filter(|(_, ty)| !ty.to_string().contains("shared"));
     Rc::new(named.map(|(name, ty)| (name.clone(), Rc::new(Type::parse(ty)))).collect())
 }
 
@@ -133,4 +137,95 @@ fn every_value_without_an_encoding_is_refused() {
         };
         assert_eq!(told, row["error"].as_str().unwrap(), "{}: {error}", name(row));
     });
+}
+
+/// The value that comes next in a message, of the type that stands in the JSON.
+fn next(types: &Rc<Types>, ty: &Value, message: &mut Message<'_>) -> Result<Value, DecodeError> {
+    let ty = Rc::new(Type::parse(ty));
+    with_type(types, &ty, || message.value::<Current>()).map(|Current(value)| value)
+}
+
+/// Reads a stream up to its end, comparing the messages of the row, and stores them again.
+fn follow(types: &Rc<Types>, row: &Value, limits: DecodeLimits) -> Result<(), LoadError> {
+    let stream = bytes(row);
+    let mut from = Load::new(&stream[..]).limits(limits);
+    let mut out = Store::new(Vec::new()).limits(limits);
+    for wanted in row["messages"].as_array().unwrap() {
+        let mut message = from.next_message()?.unwrap();
+        for pair in wanted.as_array().unwrap() {
+            assert_eq!(next(types, &pair[0], &mut message)?, pair[1], "{}", name(row));
+            let ty = Rc::new(Type::parse(&pair[0]));
+            out.store(&Typed { types, ty: &ty, value: &pair[1] }).unwrap();
+        }
+        message.finish()?;
+        out.store_bytes(&[]).unwrap().flush().unwrap();
+    }
+    while let Some(mut message) = from.next_message()? {
+        for ty in row["then"].as_array().unwrap() {
+            next(types, ty, &mut message)?;
+        }
+        message.finish()?;
+    }
+    assert_eq!(out.close().unwrap(), stream, "{}", name(row));
+    Ok(())
+}
+
+// The rows with shared objects are in `sharing.rs`, where they have types.
+#[test]
+fn every_stream_of_messages_is_read_to_its_end_or_its_error() {
+    let Some(json) = load("messages.json") else { return };
+    let types = types();
+    for row in json["rows"].as_array().unwrap() {
+        if name(row).starts_with("shared/") {
+            continue;
+        }
+        let mut limits = DecodeLimits::default();
+        if let Some(limit) = row.get("message_bytes").and_then(Value::as_u64) {
+            limits.message_bytes = usize::try_from(limit).unwrap();
+        }
+        let told =
+            follow(&types, row, limits).map_err(|error| error.archive().unwrap().kind().name());
+        assert_eq!(told.err(), row.get("error").and_then(Value::as_str), "{}", name(row));
+    }
+}
+
+/// Reads the messages of a row, each of which is a `T`, and writes them again.
+fn share<T: Serialize + DeserializeOwned>(row: &Value) {
+    let bytes = bytes(row);
+    let mut out = Store::new(Vec::new());
+    let mut told = None;
+    for message in Load::new(&bytes[..]).messages::<T>() {
+        match message {
+            Ok(value) => out.store(&value).unwrap().flush().unwrap(),
+            Err(error) => told = Some(error.archive().unwrap().kind().name()),
+        }
+    }
+    assert_eq!(told, row.get("error").and_then(Value::as_str), "{}", name(row));
+    assert!(told.is_some() || out.close().unwrap() == bytes, "{}", name(row));
+}
+
+// Verifies: values.shared.layout, values.shared.number, values.shared.cycle, values.shared.depth
+#[test]
+fn every_stream_with_shared_objects_is_read_and_written() {
+    #[derive(Serialize, Deserialize)]
+    struct Knot(Option<SharedArc<Self>>);
+
+    let Some(json) = load("messages.json") else { return };
+    let rows = json["rows"].as_array().unwrap();
+    for row in rows.iter().filter(|row| name(row).starts_with("shared/")) {
+        match name(row) {
+            "shared/twice" | "shared/two-objects" | "shared/number-too-large" => {
+                share::<(SharedArc<u8>, SharedArc<u8>)>(row);
+            }
+            "shared/anew-in-each-message" | "shared/first-is-not-0" => share::<SharedArc<u8>>(row),
+            "shared/in-a-seq" => share::<Vec<SharedArc<u8>>>(row),
+            "shared/one-in-another" => share::<(SharedArc<SharedArc<u8>>, SharedArc<u8>)>(row),
+            "shared/another-type" => share::<(SharedArc<u8>, SharedArc<i8>)>(row),
+            "shared/holds-itself" => share::<SharedArc<SharedArc<u8>>>(row),
+            "shared/as-deep-as-allowed" | "shared/too-deep-behind-a-reference" => {
+                share::<Vec<SharedArc<Knot>>>(row);
+            }
+            other => panic!("{other} is not known here"),
+        }
+    }
 }
