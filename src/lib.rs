@@ -50,6 +50,7 @@
 //! - An [`Observer`] is told of connections and calls, [`Stats`] counts them, and a [`Report`] says how a
 //!   server ended.
 //! - [`Limits`] holds every bound, all of them on by default; [`SocketOptions`] those of the kernel.
+//! - [`message`] sends and receives whole messages over a connection without any service.
 //! - [`archive`] encodes and decodes values without any connection; [`schema`] says what types are on the
 //!   wire.
 //!
@@ -66,6 +67,7 @@ pub use rpc_core::{
     Bytes, CallError, CallId, CloseCode, Code, Executed, Failure, Limits, Location, Metadata,
     MetadataError, Retry, Side, Status,
 };
+pub use rpc_core::{assert_round_trip, assert_wire};
 pub use rpc_macros::{Schema, data, service};
 pub use rpc_net::{
     Address, Attach, Authenticate, Backoff, Bind, Bound, Call, CallHandle, CallInfo, Cancelled,
@@ -127,6 +129,12 @@ pub mod testing {
 /// Values as bytes, in network byte order, with no connection involved.
 pub mod archive {
     pub use rpc_core::archive::*;
+    pub use rpc_net::message::{AsyncLoad, AsyncStore};
+}
+
+/// Whole messages over a connection, without any service: for protocols of one's own.
+pub mod message {
+    pub use rpc_net::message::*;
 }
 
 /// What types are on the wire: for a [`Schema`] by hand, for tests, and for tools.

@@ -10,6 +10,10 @@ const UNIX: &str = "unix:";
 /// The address of a peer: a socket address, a `"host:port"` that is resolved when it is used, or the
 /// path of a Unix socket behind `"unix:"`.
 ///
+/// It names one peer: hton speaks over streams alone. There is no broadcast, which datagrams have and which
+/// loses and reorders messages and disturbs whoever does not listen; whoever has something to tell to many
+/// serves them, and calls each of them back. The system refuses to connect to a broadcast address.
+///
 /// ```
 /// use rpc_net::Address;
 /// let by_name = Address::from("localhost:4000");

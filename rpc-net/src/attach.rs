@@ -1,65 +1,21 @@
-//! How a peer comes about: over an address, or over any byte stream.
+//! How a peer comes about over any byte stream.
 
-use crate::Address;
-use crate::backoff::Backoff;
 use crate::error::Error;
 use crate::events::{Observer, Watch};
 use crate::identity::{Authenticate, PeerInfo};
 use crate::link::{Link, Manners, Presence, drive, drive_and_return};
 use crate::peer::Peer;
-use crate::redial::{Dial, Reconnect};
 use crate::router::Router;
 use crate::service::Services;
-use crate::transport::Socket;
-use crate::transport::dial::dial;
 use crate::transport::options::SocketOptions;
 use bytes::Bytes;
 use rpc_core::{Limits, Side};
-use std::future::{Future, IntoFuture};
-use std::io;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
-
-/// How long opening a connection may take, the resolver included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Failed attempts that an error lists: the last ones.
-const ATTEMPTS_LISTED: usize = 64;
-
-/// Opens a connection to the peer that listens on `address`; await it for a [`Peer`].
-///
-/// ```no_run
-/// # async fn example() -> Result<(), rpc_net::Error> {
-/// let peer = rpc_net::connect("localhost:4000").await?;
-/// # Ok(()) }
-/// ```
-pub fn connect(address: impl Into<Address>) -> Connect {
-    Connect {
-        address: address.into(),
-        setup: Setup::default(),
-        options: SocketOptions::default(),
-        timeout: CONNECT_TIMEOUT,
-        backoff: None,
-        dialer: None,
-    }
-}
-
-/// A connection to be opened.
-#[derive(Debug)]
-#[must_use = "nothing is opened until this is awaited"]
-pub struct Connect {
-    address: Address,
-    setup: Setup,
-    options: SocketOptions,
-    timeout: Duration,
-    backoff: Option<Backoff>,
-    /// What opens the byte stream instead of dialing the address.
-    dialer: Option<Arc<dyn Dial>>,
-}
 
 /// Makes a peer of one end of any byte stream.
 ///
@@ -68,7 +24,7 @@ pub fn attach<S>(stream: S, side: Side) -> Attach<S>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    Attach { stream, side, setup: Setup::default() }
+    Attach { stream, side, info: PeerInfo::default(), setup: Setup::default() }
 }
 
 /// One end of a byte stream that is to be a peer.
@@ -77,207 +33,31 @@ where
 pub struct Attach<S> {
     stream: S,
     side: Side,
+    /// What is known of the other end before it says anything.
+    info: PeerInfo,
     setup: Setup,
 }
 
+/// What is set of a connection before it begins.
 #[derive(Clone, Debug, Default)]
-struct Setup {
-    limits: Limits,
-    router: Arc<Router>,
-    token: Vec<u8>,
-    verifier: Option<Arc<dyn Authenticate>>,
-    watch: Option<Arc<Watch>>,
-}
-
-impl Connect {
-    /// Serves these services to the other end, over the same connection.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::MethodCollision`] if two methods have the same id.
-    pub fn serve(mut self, services: impl Services) -> Result<Self, Error> {
-        self.setup.router = Arc::new(Router::new(services)?);
-        Ok(self)
-    }
-
-    /// Sets the limits of the connection.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.setup.limits = limits;
-        self
-    }
-
-    /// Sends this token with the first bytes: who this side is. At most 1,024 bytes. It travels as it
-    /// is, so that whoever reads the connection has it.
-    pub fn token(mut self, token: impl Into<Vec<u8>>) -> Self {
-        self.setup.token = token.into();
-        self
-    }
-
-    /// Asks who the other end is before any call is sent to it or taken from it.
-    pub fn authenticate(mut self, verifier: impl Authenticate) -> Self {
-        self.setup.verifier = Some(Arc::new(verifier));
-        self
-    }
-
-    /// Tells this observer of the connection and of every call on it, and has the calls that are asked
-    /// counted.
-    pub fn observe(mut self, observer: impl Observer) -> Self {
-        self.setup.watch = Some(Watch::new(observer));
-        self
-    }
-
-    /// Sets the options of the socket.
-    pub fn options(mut self, options: SocketOptions) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// Sets how long one attempt may take, over all addresses of the name and with the resolver. It is
-    /// 10 s unless set.
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// Tries again, after waits that this draws, while the failure may pass: while nobody listens, the
-    /// name has no address, or nobody answers. Not when the address itself is wrong or forbidden.
-    pub fn retry(mut self, backoff: Backoff) -> Self {
-        self.backoff = Some(backoff);
-        self
-    }
-
-    /// Opens the byte stream with this function, once for each attempt, instead of dialing the address,
-    /// which only names it in errors then: for tunnels, other transports, and tests in memory.
-    ///
-    /// ```no_run
-    /// # async fn example() -> Result<(), rpc_net::Error> {
-    /// use tokio::net::TcpStream;
-    /// let peer = rpc_net::connect("calc").dial_with(|| TcpStream::connect("10.0.0.7:4000")).await?;
-    /// # Ok(()) }
-    /// ```
-    pub fn dial_with<F, Fut, S>(mut self, dial: F) -> Self
-    where
-        F: Fn() -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = io::Result<S>> + Send + 'static,
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        self.dialer = Some(Arc::new(dial));
-        self
-    }
-
-    /// Dials again whenever the connection is lost, or the peer goes away, after waits as
-    /// [`retry`](Self::retry) sets them; without it as [`Backoff`] does by default, but for ever.
-    ///
-    /// Calls wait for a connection within their deadlines. A call that ended with its connection before
-    /// anything of it ran goes over the next one, once for each; one that may have run fails. The services
-    /// of this side are served on every new connection. A streaming call that has begun does not go again.
-    /// When dialing has been given up, and when the peer is no hton peer or refuses this side, the calls that
-    /// wait fail, and the next call begins anew. The peer is closed when its user closes it.
-    ///
-    /// ```no_run
-    /// # async fn example() -> Result<(), rpc_net::Error> {
-    /// let peer = rpc_net::connect("localhost:4000").reconnecting().await?;
-    /// # Ok(()) }
-    /// ```
-    pub fn reconnecting(self) -> Reconnect {
-        Reconnect::new(self)
-    }
-
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        self.setup.check()
-    }
-
-    pub(crate) fn limits_set(&self) -> &Limits {
-        &self.setup.limits
-    }
-
-    /// How to wait between two connections.
-    pub(crate) fn backoff_set(&self) -> Backoff {
-        self.backoff.clone().unwrap_or_else(|| Backoff::default().forever())
-    }
-
-    async fn attempt(&self) -> Result<Socket, Error> {
-        let Some(dialer) = &self.dialer else {
-            return dial(&self.address, &self.options, self.timeout).await;
-        };
-        let dialed = timeout(self.timeout, dialer.dial()).await;
-        let dialed = dialed.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        let failed = |error| Error::connect(&self.address, vec![(self.address.clone(), error)]);
-        dialed.map(Socket::Other).map_err(failed)
-    }
-
-    async fn dial(&self) -> Result<Socket, Error> {
-        let Some(backoff) = &self.backoff else {
-            return self.attempt().await;
-        };
-        let started = Instant::now();
-        let mut waits = backoff.waits();
-        let mut listed = Vec::new();
-        loop {
-            let mut error = match self.attempt().await {
-                Ok(socket) => return Ok(socket),
-                Err(error) => error,
-            };
-            let wait = waits.after(started.elapsed()).filter(|_| error.is_temporary());
-            if let Error::Connect { attempts, .. } = &mut error {
-                listed.append(attempts);
-                listed.drain(..listed.len().saturating_sub(ATTEMPTS_LISTED));
-            }
-            match wait {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None if listed.is_empty() => return Err(error),
-                None => return Err(Error::connect(&self.address, listed)),
-            }
-        }
-    }
-
-    /// Opens a connection, and starts it.
-    pub(crate) async fn open(&self) -> Result<Arc<Link>, Error> {
-        Ok(self.begin(self.dial().await?))
-    }
-
-    /// As [`open`](Self::open), without trying again.
-    pub(crate) async fn open_once(&self) -> Result<Arc<Link>, Error> {
-        Ok(self.begin(self.attempt().await?))
-    }
-
-    fn begin(&self, socket: Socket) -> Arc<Link> {
-        let info = socket.peer_info();
-        let in_force = socket.set(&self.options).ok();
-        let link = self.setup.clone().link(Side::Dialer, info, in_force, false);
-        match socket {
-            Socket::Tcp(stream) => start(&link, stream),
-            #[cfg(unix)]
-            Socket::Unix(stream) => start(&link, stream),
-            Socket::Other(stream) => start(&link, stream),
-        }
-        link
-    }
-}
-
-impl IntoFuture for Connect {
-    type Output = Result<Peer, Error>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-    /// Races every address that the name stands for: the next begins when one has failed, or after
-    /// 250 ms; the families take turns. The peer's HELLO is not waited for: a peer that is no hton peer,
-    /// or that refuses this side, shows at the first call, and in [`Peer::closed`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping it closes the sockets that were being opened.
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            self.check()?;
-            self.open().await.map(Peer::owning)
-        })
-    }
+pub(crate) struct Setup {
+    pub(crate) limits: Limits,
+    pub(crate) router: Arc<Router>,
+    pub(crate) token: Vec<u8>,
+    pub(crate) verifier: Option<Arc<dyn Authenticate>>,
+    pub(crate) watch: Option<Arc<Watch>>,
 }
 
 impl<S> Attach<S>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    /// Sets what is known of the other end.
+    pub(crate) fn known(mut self, info: PeerInfo) -> Self {
+        self.info = info;
+        self
+    }
+
     /// Serves these services to the other end.
     ///
     /// # Errors
@@ -325,7 +105,7 @@ where
     /// Outside of a tokio runtime, as [`tokio::spawn`] does.
     #[must_use = "the connection ends when the last handle is dropped"]
     pub fn start(self) -> Peer {
-        let link = self.setup.link(self.side, PeerInfo::default(), None, false);
+        let link = self.setup.link(self.side, self.info, None, false);
         start(&link, self.stream);
         Peer::owning(link)
     }
@@ -341,7 +121,7 @@ where
     /// Outside of a tokio runtime, as [`tokio::spawn`] does.
     #[must_use = "the connection ends when the last handle is dropped"]
     pub fn start_returning(self) -> (Peer, Returned<S>) {
-        let link = self.setup.link(self.side, PeerInfo::default(), None, true);
+        let link = self.setup.link(self.side, self.info, None, true);
         let presence = Presence::new(&link, false);
         // Made here, so that a runtime that ends before the task begins ends the connection.
         let driving = drive_and_return(Arc::clone(&link), self.stream);
@@ -381,11 +161,11 @@ impl<S> Future for Returned<S> {
 }
 
 impl Setup {
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         check_token(&self.token)
     }
 
-    fn link(
+    pub(crate) fn link(
         self,
         side: Side,
         info: PeerInfo,
@@ -413,7 +193,7 @@ pub(crate) fn check_token(token: &[u8]) -> Result<(), Error> {
     }
 }
 
-fn start<S>(link: &Arc<Link>, stream: S)
+pub(crate) fn start<S>(link: &Arc<Link>, stream: S)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {

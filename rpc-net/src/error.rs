@@ -9,6 +9,17 @@ use std::io;
 /// Why a server did not start, a connection did not open, or a service was refused.
 ///
 /// A call that fails has its own type, [`CallError`](rpc_core::CallError).
+///
+/// ```
+/// # async fn example() {
+/// use std::io::ErrorKind;
+/// match rpc_net::connect("localhost:4000").await {
+///     Ok(peer) => drop(peer),
+///     Err(error) if error.kind() == ErrorKind::ConnectionRefused => println!("nobody listens"),
+///     Err(error) => println!("{error}"),
+/// }
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -94,6 +105,48 @@ pub enum Error {
 impl Error {
     pub(crate) fn connect(address: &Address, attempts: Vec<(Address, io::Error)>) -> Self {
         Self::Connect { address: address.clone(), attempts }
+    }
+
+    /// What kind of failure it is, in the system's terms: of the last address that was tried, where several
+    /// were. What no system said is [`InvalidInput`](io::ErrorKind::InvalidInput), or
+    /// [`ConnectionAborted`](io::ErrorKind::ConnectionAborted) for a stream that is not given back.
+    #[must_use]
+    pub fn kind(&self) -> io::ErrorKind {
+        match self {
+            Self::Bind { source, .. }
+            | Self::Resolve { source, .. }
+            | Self::NoThread { source } => source.kind(),
+            // A name without an address is one that nobody knows.
+            Self::Connect { attempts, .. } => {
+                attempts.last().map_or(io::ErrorKind::NotFound, |(_, error)| error.kind())
+            }
+            Self::NotReturned { .. } => io::ErrorKind::ConnectionAborted,
+            Self::WouldBlock { .. } => io::ErrorKind::WouldBlock,
+            Self::TokenTooLong { .. } | Self::MethodCollision { .. } | Self::Schema { .. } => {
+                io::ErrorKind::InvalidInput
+            }
+        }
+    }
+
+    /// The same, for one more listener: errors of the system cannot be cloned.
+    pub(crate) fn of_dialing(address: &Address, error: &Self) -> Self {
+        let again = |error: &io::Error| match error.raw_os_error() {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => io::Error::new(error.kind(), error.to_string()),
+        };
+        let address = address.clone();
+        match error {
+            Self::Resolve { source, .. } => Self::Resolve { address, source: again(source) },
+            Self::Connect { attempts, .. } => {
+                let attempts = attempts.iter().map(|(to, error)| (to.clone(), again(error)));
+                Self::Connect { address, attempts: attempts.collect() }
+            }
+            // Dialing has no others.
+            other => Self::Connect {
+                attempts: vec![(address.clone(), io::Error::new(other.kind(), other.to_string()))],
+                address,
+            },
+        }
     }
 
     /// Whether trying again later may help: the other end does not listen yet, or cannot be reached now.

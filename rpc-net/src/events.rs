@@ -1,5 +1,7 @@
 //! Events: what happens to connections and calls, told to one observer, in order and one at a time.
 
+use crate::Address;
+use crate::error::Error;
 use crate::identity::{Identity, PeerInfo};
 use crate::link::Closed;
 use crate::stats::{Counters, MethodStats};
@@ -21,7 +23,26 @@ use tokio::time::Instant;
 /// What it causes itself is told after it has returned. A panic in it is caught and costs that event.
 ///
 /// `()` observes nothing, and has calls that are asked counted.
+///
+/// ```
+/// use rpc_net::{ConnectionInfo, Observer};
+///
+/// struct Door;
+///
+/// impl Observer for Door {
+///     fn accepted(&self, who: &ConnectionInfo) { println!("{:?} is here", who.addr) }
+/// }
+/// # async fn example(bound: rpc_net::Bound) -> rpc_net::Bound {
+/// bound.observe(Door)
+/// # }
+/// ```
 pub trait Observer: Send + Sync + 'static {
+    /// An attempt to open a connection has failed, as `error` tells: once for each, also where
+    /// [`retry`](crate::Connect::retry) or [`reconnecting`](crate::Connect::reconnecting) goes on trying.
+    fn dial_failed(&self, address: &Address, error: &Error) {
+        let _ = (address, error);
+    }
+
     /// This side has opened a connection.
     fn connected(&self, connection: &ConnectionInfo) {
         let _ = connection;
@@ -60,6 +81,10 @@ impl Observer for () {}
 /// One observer of several servers or clients: each tells it in its own order, so that two may tell it
 /// something at once.
 impl<O: Observer + ?Sized> Observer for Arc<O> {
+    fn dial_failed(&self, address: &Address, error: &Error) {
+        (**self).dial_failed(address, error);
+    }
+
     fn connected(&self, connection: &ConnectionInfo) {
         (**self).connected(connection);
     }
@@ -137,6 +162,7 @@ pub struct CallInfo {
 /// What is to be told.
 #[derive(Debug)]
 enum Event {
+    DialFailed(Address, Error),
     Connected(Arc<ConnectionInfo>),
     Accepted(Arc<ConnectionInfo>),
     Rejected(PeerInfo, String),
@@ -195,6 +221,7 @@ impl Watch {
 
     fn tell_one(&self, event: &Event) {
         match event {
+            Event::DialFailed(address, error) => self.observer.dial_failed(address, error),
             Event::Connected(connection) => self.observer.connected(connection),
             Event::Accepted(connection) => self.observer.accepted(connection),
             Event::Rejected(peer, reason) => self.observer.rejected(peer, reason),
@@ -202,6 +229,11 @@ impl Watch {
             Event::Started(call) => self.observer.call_started(call),
             Event::Ended(call, code, took) => self.observer.call_ended(call, *code, *took),
         }
+    }
+
+    pub(crate) fn dial_failed(&self, address: &Address, error: &Error) {
+        let error = Error::of_dialing(address, error);
+        self.tell(Event::DialFailed(address.clone(), error));
     }
 
     pub(crate) fn rejected(&self, peer: PeerInfo, reason: String) {

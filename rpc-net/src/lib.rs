@@ -14,12 +14,14 @@ mod base;
 pub mod blocking;
 mod buffers;
 mod call;
+mod connect;
 mod context;
 mod error;
 mod events;
 mod identity;
 pub mod layer;
 mod link;
+pub mod message;
 #[cfg(all(test, hton_shuttle))]
 mod models;
 mod outcome;
@@ -37,9 +39,10 @@ pub mod testing;
 mod transport;
 
 pub use address::Address;
-pub use attach::{Attach, Connect, Returned, attach, connect};
+pub use attach::{Attach, Returned, attach};
 pub use backoff::{Backoff, Waits};
 pub use call::{Call, CallHandle, Ending, Outgoing, WithMetadata};
+pub use connect::{Connect, connect};
 pub use context::{Cancelled, Context};
 pub use error::Error;
 pub use events::{CallInfo, ConnectionInfo, Observer, Role};

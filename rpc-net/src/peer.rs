@@ -98,6 +98,13 @@ impl Peer {
         self.base.identity()
     }
 
+    /// How many calls of this side are open on the connection of now: sent, and not answered yet. One that was
+    /// given up is among them until its answer has come.
+    #[must_use]
+    pub fn open_calls(&self) -> usize {
+        self.base.link().map_or(0, |link| link.lock().machine.open_calls())
+    }
+
     /// What was counted on this connection, on the one of now if there were others before, and how the calls of its services ended. Where several
     /// connections share services or an observer, those of all of them.
     #[must_use]

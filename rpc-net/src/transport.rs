@@ -13,10 +13,15 @@ use crate::redial::Duplex;
 use options::SocketOptions;
 use tokio::net::TcpStream;
 
-/// A connected socket of whichever kind the address named.
+/// A connected byte stream of whichever kind: what a connection stands on, and gives back.
+///
+/// It reads and writes as the stream inside does, so that [`attach`](crate::attach) takes it as it is.
 #[derive(Debug)]
-pub(crate) enum Socket {
+#[non_exhaustive]
+pub enum Socket {
+    /// Over TCP.
     Tcp(TcpStream),
+    /// Over a Unix socket.
     #[cfg(unix)]
     Unix(tokio::net::UnixStream),
     /// A byte stream of the user's.
@@ -31,6 +36,16 @@ impl Socket {
             #[cfg(unix)]
             Self::Unix(stream) => unix::peer_info(stream),
             Self::Other(_) => PeerInfo::default(),
+        }
+    }
+
+    /// What the kernel says of the socket, if there is one.
+    pub(crate) fn in_force(&self) -> Option<SocketOptions> {
+        match self {
+            Self::Tcp(stream) => SocketOptions::in_force(stream).ok(),
+            #[cfg(unix)]
+            Self::Unix(stream) => SocketOptions::in_force(stream).ok(),
+            Self::Other(_) => None,
         }
     }
 

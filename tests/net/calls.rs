@@ -6,6 +6,19 @@ use hton::{Bytes, CallError, Code, Executed, Retry, Side, Status};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
+async fn an_echo_is_as_long_as_what_was_sent_and_no_longer_than_the_one_before() {
+    let server = serve().await;
+    let calc = client(&server).await;
+    // The long ones first: what they leave in buffers that are used again must not come back.
+    for len in [8192, 129, 128, 127, 1, 0, 128] {
+        let text: String = ('a'..='z').cycle().take(len).collect();
+        assert_eq!(calc.echo(text.clone()).await.unwrap(), text);
+        let bytes = Bytes::from(text.into_bytes());
+        assert_eq!(calc.blob(bytes.clone()).await.unwrap(), bytes);
+    }
+}
+
+#[tokio::test]
 async fn every_shape_of_value_comes_back() {
     let server = serve().await;
     let calc = client(&server).await;

@@ -11,7 +11,8 @@ fn the_readme_shows_the_quickstart_as_it_is_and_links_to_what_exists() {
     assert!(readme.contains(&format!("```rust\n{program}```")), "{program}");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let links = readme.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
-    let links: Vec<_> = links.map(|(link, _)| link).filter(|link| !link.contains("://")).collect();
+    let links = links.map(|(link, _)| link.split('#').next().unwrap_or(link));
+    let links: Vec<_> = links.filter(|link| !link.contains("://")).collect();
     assert!(links.len() > 20, "{links:?}");
     for link in links {
         assert!(root.join(link).exists(), "{link}");
@@ -31,11 +32,20 @@ fn the_readme_names_every_example_and_every_test_as_it_is() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = include_str!("../../README.md");
     let (before, promises) = readme.split_once("## Promises").unwrap();
+    let programs = include_str!("../../examples/README.md");
     for example in fs::read_dir(root.join("examples")).unwrap() {
-        let file = example.unwrap().file_name().into_string().unwrap();
-        let name = file.strip_suffix(".rs").unwrap();
-        let path = format!("examples/{file}");
-        assert!(links(before).any(|link| link == (name, path.as_str())), "{path}");
+        let example = example.unwrap();
+        let file = example.file_name().into_string().unwrap();
+        if file == "README.md" {
+            continue;
+        }
+        let (name, path) = if example.file_type().unwrap().is_dir() {
+            (file.clone(), format!("examples/{file}/main.rs"))
+        } else {
+            (file.strip_suffix(".rs").unwrap().to_owned(), format!("examples/{file}"))
+        };
+        let told = programs.contains(&format!("\n## `{name}`"));
+        assert!(told || links(before).any(|link| link == (&*name, &*path)), "{path}");
     }
     let mut tests = 0;
     for (name, path) in

@@ -84,7 +84,7 @@ async fn a_port_is_shared_only_if_every_listener_says_so() {
 }
 
 /// Listens at `address` and lets nobody in: dialers wait. Dropping it makes their dials fail.
-fn clogged(address: SocketAddr) -> (Vec<Socket>, SocketAddr) {
+pub(crate) fn clogged(address: SocketAddr) -> (Vec<Socket>, SocketAddr) {
     let listener = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
     if address.is_ipv6() {
         listener.set_only_v6(true).unwrap();

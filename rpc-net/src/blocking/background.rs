@@ -3,7 +3,7 @@
 use super::park::Parker;
 use super::place::Place;
 use crate::Address;
-use crate::attach::Connect;
+use crate::connect::Connect;
 use crate::error::Error;
 use crate::peer::Peer;
 use crate::redial::Reconnect;

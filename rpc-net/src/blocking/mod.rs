@@ -22,6 +22,9 @@
 //! # Ok(()) }
 //! ```
 //!
+//! [`Connection`] and [`Listener`] carry whole messages without any service, over sockets of the standard library:
+//! the twins of those in [`message`](crate::message).
+//!
 //! # Where blocking is allowed
 //!
 //! | where | |
@@ -42,10 +45,12 @@
 
 mod background;
 mod calls;
+mod message;
 mod park;
 mod place;
 
 pub use background::{bind, connect, wait};
 pub use calls::Items;
+pub use message::{Connection, Listener, ReadHalf, Socket, WriteHalf};
 
 pub(crate) use background::enter;

@@ -1,6 +1,6 @@
 //! What is known of the other end, and how the connection came to its end.
 
-use super::{Link, State, wake};
+use super::{Link, Opening, State, wake};
 use crate::events::{Watch, Watched};
 use crate::identity::{Authenticate, Identity, PeerInfo, Refused};
 use crate::stats::Stats;
@@ -23,7 +23,7 @@ pub(crate) struct Manners {
     /// What the kernel said of the socket when it was opened.
     pub(crate) options: Option<Box<SocketOptions>>,
     /// Counts the connection among those that have not said HELLO.
-    pub(crate) opening: Option<Counted>,
+    pub(crate) opening: Option<Opening>,
     /// The stream is to be given back.
     pub(crate) returns: bool,
     pub(crate) watch: Option<Arc<Watch>>,
@@ -259,6 +259,24 @@ impl Link {
         self.when(|state| state.closed.clone()).await
     }
 
+    /// Begins a graceful end and opens no more calls.
+    pub(crate) fn finish(&self, reason: &str) {
+        let waiting: Vec<_> = {
+            let mut state = self.lock();
+            state.closing = true;
+            state.lines.everybody().collect()
+        };
+        self.close(CloseCode::GRACEFUL, reason);
+        for waker in waiting {
+            waker.wake();
+        }
+    }
+
+    /// Begins a graceful end, or with another code an end at once.
+    pub(crate) fn close(&self, code: CloseCode, reason: &str) {
+        self.lock().close(code, reason).into_iter().for_each(Waker::wake);
+    }
+
     /// Begins a graceful end that is waited for no longer than `ms`, also if it has begun before. Returns how
     /// many calls of the peer are open then: no more are taken.
     pub(crate) fn leave(&self, ms: u64, reason: &str) -> usize {
@@ -295,6 +313,13 @@ impl State {
             Some((said, _)) if said != CloseCode::GRACEFUL || code == CloseCode::GRACEFUL => {}
             _ => self.parting = Some((code, by_peer)),
         }
+    }
+
+    /// Begins a graceful end, or with another code an end at once. Returns whom to wake after the lock.
+    pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Vec<Waker> {
+        self.parts(code, false);
+        self.machine.close(code, reason);
+        self.driver.take().into_iter().chain(self.mourners.everybody()).collect()
     }
 
     /// The connection has ended. `wakers` gets whom to tell.

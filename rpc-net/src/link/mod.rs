@@ -3,6 +3,7 @@
 //! Nothing of the user runs under the lock: no waker, no handler, no `Serialize`, no `Drop`.
 
 mod about;
+mod crowd;
 mod desk;
 mod driver;
 mod flows;
@@ -20,6 +21,7 @@ mod timer;
 
 pub use about::Closed;
 pub(crate) use about::{About, Counted, Manners, Presence};
+pub(crate) use crowd::{Crowd, Opening};
 pub(crate) use driver::drive;
 pub(crate) use flows::Flow;
 pub(crate) use leaving::{Ticket, Written};
@@ -91,7 +93,7 @@ pub(crate) struct State {
     /// Longest text in an error that is sent.
     text_bytes: usize,
     /// Counts the connection among those that have not said HELLO, until it has.
-    opening: Option<Counted>,
+    opening: Option<Opening>,
     /// It is not known yet who the peer is: no call goes either way.
     unverified: bool,
     /// Who ended the connection, and how.
@@ -240,32 +242,6 @@ impl Link {
     /// How many bytes may be added before results must wait unencoded.
     pub(crate) fn room_bytes(&self) -> usize {
         self.limits.send_buffer_bytes.saturating_sub(self.lock().machine.unsent_bytes())
-    }
-
-    /// Begins a graceful end and opens no more calls.
-    pub(crate) fn finish(&self, reason: &str) {
-        let waiting: Vec<_> = {
-            let mut state = self.lock();
-            state.closing = true;
-            state.lines.everybody().collect()
-        };
-        self.close(CloseCode::GRACEFUL, reason);
-        for waker in waiting {
-            waker.wake();
-        }
-    }
-
-    /// Begins a graceful end, or with another code an end at once.
-    pub(crate) fn close(&self, code: CloseCode, reason: &str) {
-        let (driver, mourners) = {
-            let mut state = self.lock();
-            state.parts(code, false);
-            state.machine.close(code, reason);
-            (state.driver.take(), state.mourners.everybody())
-        };
-        for waker in driver.into_iter().chain(mourners) {
-            waker.wake();
-        }
     }
 }
 

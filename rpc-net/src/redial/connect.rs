@@ -2,7 +2,7 @@
 
 use super::Redial;
 use crate::Address;
-use crate::attach::Connect;
+use crate::connect::Connect;
 use crate::error::Error;
 use crate::peer::Peer;
 use std::future::{Future, IntoFuture};
@@ -11,7 +11,7 @@ use std::pin::Pin;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Any byte stream, whatever its type.
-pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 

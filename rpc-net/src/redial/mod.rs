@@ -8,11 +8,12 @@
 mod connect;
 mod keeper;
 
-pub(crate) use connect::{Dial, Duplex};
+pub(crate) use connect::Dial;
+pub use connect::Duplex;
 pub use connect::{Reconnect, connect_lazy};
 
-use crate::attach::Connect;
 use crate::call::{Carried, Ending, Outgoing, RawCall, Via, Within};
+use crate::connect::Connect;
 use crate::identity::PeerInfo;
 use crate::link::{Closed, Link};
 use crate::peer::Handle;

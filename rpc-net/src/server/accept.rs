@@ -16,8 +16,8 @@ use tokio::time::sleep;
 /// spinning while it lasts.
 const PAUSE_MIN: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// How long a crowd of connections that have not said HELLO is waited for, before one more is refused:
-/// it may be a crowd of honest clients that have all just come.
+/// How long a crowd of connections that have not said HELLO is waited for, before one more takes the place
+/// of the one that has been silent longest: it may be a crowd of honest clients that have all just come.
 const PATIENCE: u32 = 20;
 const CROWD_PAUSE: Duration = Duration::from_millis(5);
 /// Connections that are told at once why they are refused. More are closed without a word.

@@ -129,7 +129,8 @@ impl Bound {
     }
 
     /// Sets how many of the connections may not have said HELLO yet; 256 unless set. One more waits up to
-    /// 100 ms in the backlog, and is then told [`CloseCode::LIMIT`](rpc_core::CloseCode::LIMIT).
+    /// 100 ms in the backlog, and then takes the place of the one that has been silent longest, which is
+    /// told [`CloseCode::LIMIT`](rpc_core::CloseCode::LIMIT): who says nothing keeps nobody out.
     #[must_use]
     pub fn max_handshakes(mut self, handshakes: usize) -> Self {
         self.rules.max_handshakes = handshakes;

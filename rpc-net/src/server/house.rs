@@ -4,7 +4,7 @@ use super::report::Report;
 use crate::error::Error;
 use crate::events::Watch;
 use crate::identity::{Authenticate, PeerInfo};
-use crate::link::{Counted, Link, Manners, Presence};
+use crate::link::{Counted, Crowd, Link, Manners, Opening, Presence};
 use crate::router::Router;
 use crate::stats::{Stats, merge};
 use crate::transport::options::SocketOptions;
@@ -76,7 +76,7 @@ pub(super) struct House {
     pub(super) cut: CancellationToken,
     links: Mutex<Links>,
     connections: Arc<AtomicUsize>,
-    handshakes: Arc<AtomicUsize>,
+    crowd: Arc<Crowd>,
     /// Connections that are being told that there is no place for them.
     pub(super) refusals: Arc<AtomicUsize>,
     calls_cut: AtomicUsize,
@@ -96,7 +96,7 @@ pub(super) struct Links {
 /// A place among the connections, and among those that have not said HELLO.
 pub(super) struct Place {
     pub(super) connection: Counted,
-    pub(super) handshake: Counted,
+    pub(super) handshake: Opening,
 }
 
 impl House {
@@ -117,7 +117,7 @@ impl House {
             cut: CancellationToken::new(),
             links: Mutex::default(),
             connections: Arc::default(),
-            handshakes: Arc::default(),
+            crowd: Arc::default(),
             refusals: Arc::default(),
             calls_cut: AtomicUsize::new(0),
             connections_cut: AtomicUsize::new(0),
@@ -132,23 +132,22 @@ impl House {
     }
 
     pub(super) fn is_crowded(&self) -> bool {
-        self.handshakes.load(Ordering::Relaxed) >= self.max_handshakes
+        self.crowd.size() >= self.max_handshakes
     }
 
-    /// A place for one more connection, or why there is none.
+    /// A place for one more connection, or why there is none. Among those that have not said HELLO, whoever
+    /// has been silent longest makes room.
     pub(super) fn admit(&self) -> Result<Place, String> {
         // Counted first, so that two who come at once do not both take the last place.
-        let place = Place {
-            connection: Counted::new(&self.connections),
-            handshake: Counted::new(&self.handshakes),
-        };
+        let place =
+            Place { connection: Counted::new(&self.connections), handshake: self.crowd.enter() };
         if self.connections.load(Ordering::Relaxed) > self.max_connections {
             return Err(format!(
                 "{} connections are open, no more are taken",
                 self.max_connections
             ));
         }
-        if self.handshakes.load(Ordering::Relaxed) > self.max_handshakes {
+        if self.crowd.size() > self.max_handshakes && !self.crowd.make_room() {
             let n = self.max_handshakes;
             return Err(format!("{n} connections have not said HELLO, no more are taken"));
         }
@@ -160,7 +159,7 @@ impl House {
         &self,
         info: PeerInfo,
         options: Option<SocketOptions>,
-        handshake: Counted,
+        handshake: Opening,
     ) -> Arc<Link> {
         let made = match &self.factory {
             Factory::Shared(router) => Ok(Arc::clone(router)),
@@ -173,6 +172,7 @@ impl House {
             Ok(router) => (router, None),
             Err(fault) => (Arc::default(), Some(fault)),
         };
+        let number = handshake.number();
         let manners = Manners {
             token: self.token.clone(),
             verifier: self.verifier.clone(),
@@ -184,6 +184,7 @@ impl House {
             rejections: Some(Arc::clone(&self.rejected)),
         };
         let link = Arc::new(Link::new(Side::Acceptor, self.limits.clone(), router, manners));
+        self.crowd.know(number, &link);
         if let Some(fault) = fault {
             link.close(CloseCode::INTERNAL, &fault);
         }

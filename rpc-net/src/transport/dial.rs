@@ -4,6 +4,7 @@ use super::options::SocketOptions;
 use super::{Socket, tcp};
 use crate::Address;
 use crate::address::Kind;
+use crate::backoff::Backoff;
 use crate::error::Error;
 use std::collections::VecDeque;
 use std::io;
@@ -15,6 +16,11 @@ use tokio::time::{Instant, timeout_at};
 
 /// How long an address is waited for before the next is tried beside it: RFC 8305's delay.
 const STAGGER: Duration = Duration::from_millis(250);
+
+/// How long opening a connection may take unless it is set, the resolver included.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Failed attempts that an error lists: the last ones.
+const ATTEMPTS_LISTED: usize = 64;
 
 /// Stands for a bound that no clock reaches.
 const NO_END: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
@@ -44,6 +50,36 @@ pub(crate) async fn dial(
         .map_err(|source| Error::Resolve { address: address.clone(), source })?;
     let race = Race::new(in_turns(candidates), options.clone());
     race.run(until).await.map(Socket::Tcp).map_err(|attempts| Error::connect(address, attempts))
+}
+
+/// Tries again, as the backoff draws its waits, while the failure may pass. All attempts are in the error.
+pub(crate) async fn persist<F: Future<Output = Result<Socket, Error>>>(
+    address: &Address,
+    backoff: Option<&Backoff>,
+    attempt: impl Fn() -> F,
+) -> Result<Socket, Error> {
+    let Some(backoff) = backoff else {
+        return attempt().await;
+    };
+    let started = Instant::now();
+    let mut waits = backoff.waits();
+    let mut listed = Vec::new();
+    loop {
+        let mut error = match attempt().await {
+            Ok(socket) => return Ok(socket),
+            Err(error) => error,
+        };
+        let wait = waits.after(started.elapsed()).filter(|_| error.is_temporary());
+        if let Error::Connect { attempts, .. } = &mut error {
+            listed.append(attempts);
+            listed.drain(..listed.len().saturating_sub(ATTEMPTS_LISTED));
+        }
+        match wait {
+            Some(wait) => tokio::time::sleep(wait).await,
+            None if listed.is_empty() => return Err(error),
+            None => return Err(Error::connect(address, listed)),
+        }
+    }
 }
 
 #[cfg(unix)]

@@ -6,6 +6,7 @@ use crate::Address;
 use crate::address::Kind;
 use crate::error::Error;
 use std::io;
+#[cfg(unix)]
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
@@ -85,6 +86,16 @@ impl Listener {
             Self::Tcp(listener) => SocketOptions::in_force(listener),
             #[cfg(unix)]
             Self::Unix(_, listener) => SocketOptions::in_force(listener),
+        }
+    }
+
+    /// The socket without the runtime, non-blocking still. The [release](Self::release) must be kept while it
+    /// lives.
+    pub(crate) fn into_std(self) -> io::Result<socket2::Socket> {
+        match self {
+            Self::Tcp(listener) => Ok(listener.into_std()?.into()),
+            #[cfg(unix)]
+            Self::Unix(_, listener) => Ok(listener.into_std()?.into()),
         }
     }
 

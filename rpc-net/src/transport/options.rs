@@ -2,6 +2,7 @@
 
 use socket2::{Domain, SockRef, TcpKeepalive};
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The options of a listening or connected socket. A `None` is left to the system.
@@ -37,6 +38,9 @@ pub struct SocketOptions {
     /// A listener on an IPv6 address takes no IPv4 connections. Unset it is `false`: `"[::]:0"` serves
     /// both families on every system. Listeners only.
     pub v6_only: Option<bool>,
+    /// The address to dial from, to choose a network card; port 0 lets the system choose the port. Addresses
+    /// of the other family fail then. Dialers over TCP only.
+    pub local_addr: Option<SocketAddr>,
 }
 
 impl Default for SocketOptions {
@@ -51,6 +55,7 @@ impl Default for SocketOptions {
             backlog: Some(4096),
             reuse_port: None,
             v6_only: None,
+            local_addr: None,
         }
     }
 }
@@ -69,6 +74,7 @@ impl SocketOptions {
             backlog: None,
             reuse_port: None,
             v6_only: None,
+            local_addr: None,
         }
     }
 

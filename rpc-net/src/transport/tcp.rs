@@ -10,6 +10,9 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 pub(crate) async fn connect(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     options.set_tcp(&socket)?;
+    if let Some(local) = options.local_addr {
+        socket.bind(local)?;
+    }
     socket.connect(address).await
 }
 

@@ -11,14 +11,24 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::time::sleep;
 
 /// A file younger than this that nobody listens on may belong to a server that is just starting.
 const YOUNG: Duration = Duration::from_secs(1);
 /// How long such a server is given to listen.
 const START: Duration = Duration::from_millis(100);
+/// Pause before a listener whose backlog is full is asked again.
+const FULL: Duration = Duration::from_millis(5);
 
+/// Connects as soon as the backlog has room; whoever calls this limits the time.
 pub(crate) async fn connect(path: &Path, options: &SocketOptions) -> io::Result<UnixStream> {
-    let stream = UnixStream::connect(path).await?;
+    let stream = loop {
+        match UnixStream::connect(path).await {
+            // Nobody says when a backlog that is full has room again.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(FULL).await,
+            connected => break connected?,
+        }
+    };
     options.set_buffers(socket2::SockRef::from(&stream))?;
     Ok(stream)
 }
@@ -69,7 +79,7 @@ async fn remove_stale(path: &Path, address: &SockAddr) -> io::Result<()> {
     }
     let age = found.modified().ok().and_then(|made| made.elapsed().ok());
     if age.is_none_or(|age| age < YOUNG) {
-        tokio::time::sleep(START).await;
+        sleep(START).await;
         if !is_dead()? {
             return Err(in_use("somebody has just begun to listen on it"));
         }
