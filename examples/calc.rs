@@ -4,6 +4,12 @@
 //! cargo run --example calc
 //! ```
 
+#[macro_use]
+#[path = "shared/ending.rs"]
+mod ending;
+
+use clap::Parser;
+use ending::Failure;
 use hton::{CallError, Limits, Peer, Side};
 use std::error::Error;
 use std::io;
@@ -12,6 +18,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+
+/// Makes a call fail in every way there is, and explains the bytes of one that does not. Takes no options.
+#[derive(Parser)]
+struct Options {}
 
 #[hton::service]
 trait Calc {
@@ -71,7 +81,8 @@ mod old {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Failure> {
+    let Options {} = Options::parse();
     std::panic::set_hook(Box::new(|_| {})); // One of the handlers panics on purpose.
     let mut limits = Limits::default();
     limits.message_bytes = 1024 * 1024;
@@ -104,7 +115,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     show("a server that is gone", pondering.await);
     show("and a call after that", calc.add(1, 2).await);
     println!();
-    hexdump().await
+    Ok(hexdump().await?)
 }
 
 fn show<T: std::fmt::Debug, E: std::fmt::Debug>(what: &str, result: Result<T, CallError<E>>) {
