@@ -74,7 +74,7 @@ where
         self
     }
 
-    /// Sends this token with the first bytes, as [`Connect::token`] does.
+    /// Sends this token with the first bytes, as [`Connect::token`](crate::Connect::token) does.
     ///
     /// # Errors
     ///
