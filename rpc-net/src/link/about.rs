@@ -274,7 +274,9 @@ impl Link {
 
     /// Begins a graceful end, or with another code an end at once.
     pub(crate) fn close(&self, code: CloseCode, reason: &str) {
-        self.lock().close(code, reason).into_iter().for_each(Waker::wake);
+        // Its own statement, so that the lock is free when they are woken.
+        let wakers = self.lock().close(code, reason);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Begins a graceful end that is waited for no longer than `ms`, also if it has begun before. Returns how
