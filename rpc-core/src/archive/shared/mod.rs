@@ -301,7 +301,7 @@ where
                 return Err(kinds::decode(DecodeErrorKind::Cycle, || de::Error::custom(text)));
             }
             Loaded::Deep => {
-                let text = format_args!("the objects behind object {number} nest too deep");
+                let text = format!("the objects behind object {number} nest too deep");
                 return Err(kinds::decode(DecodeErrorKind::Depth, || de::Error::custom(text)));
             }
         };
