@@ -6,7 +6,6 @@ use crate::service::{Service, Services, Slot};
 use crate::stats::{Counters, MethodStats};
 use rpc_core::schema::Signature;
 use rpc_core::{Code, Method, MethodId};
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -19,7 +18,8 @@ const SLOW_POLLS: u8 = 3;
 #[derive(Default)]
 pub(crate) struct Router {
     services: Vec<Box<dyn Service>>,
-    methods: HashMap<MethodId, Route>,
+    /// In the order of their ids: found by bisection, which for a few methods costs less than a hash.
+    methods: Vec<Route>,
     /// By [`Route::index`]: how often in a row the method computed for long without awaiting.
     slow: Vec<AtomicU8>,
     /// By [`Route::index`]: how its calls ended.
@@ -67,8 +67,12 @@ impl Router {
                     return Err(Error::schema(method, problem));
                 }
                 let route = Route { method, signature, service: router.services.len(), index };
-                if let Some(first) = router.methods.insert(method.id(), route) {
-                    return Err(Error::collision(first.method, method));
+                match router.place(method.id()) {
+                    Ok(at) => {
+                        let first = router.methods.get(at).map_or(method, |first| first.method);
+                        return Err(Error::collision(first, method));
+                    }
+                    Err(place) => router.methods.insert(place, route),
                 }
             }
             router.services.push(service);
@@ -103,7 +107,12 @@ impl Router {
     }
 
     pub(crate) fn by_id(&self, id: MethodId) -> Option<Route> {
-        self.methods.get(&id).copied()
+        self.place(id).ok().and_then(|place| self.methods.get(place)).copied()
+    }
+
+    /// Where the method with this id is, or would be.
+    fn place(&self, id: MethodId) -> Result<usize, usize> {
+        self.methods.binary_search_by_key(&id.get(), |route| route.method.id().get())
     }
 
     pub(crate) fn by_name(&self, full_name: &str) -> Option<Route> {
@@ -118,6 +127,6 @@ impl Router {
 
 impl fmt::Debug for Router {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.methods.values().map(|route| route.method.full_name())).finish()
+        f.debug_list().entries(self.methods.iter().map(|route| route.method.full_name())).finish()
     }
 }

@@ -118,7 +118,8 @@ impl Attempt<'_> {
         if state.is_verified() && state.lines.of(&call.kind).may_try(*place) {
             match self.open(state, call, waker) {
                 Ok(opened) => {
-                    let left = leave(state, &call.kind, place);
+                    let left = place.take().map(|place| state.lines.of(&call.kind).opened(place));
+                    let left = left.unwrap_or_default();
                     let driver = state.driver();
                     return (Ok(Some(opened)), After { left, driver, old: None });
                 }

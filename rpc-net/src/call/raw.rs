@@ -121,10 +121,8 @@ impl RawCall {
                 Kind::Unary | Kind::OneWay => Stage::Open { id, pump: None },
             },
         };
-        let opened = std::mem::replace(&mut self.stage, open);
-        if let Stage::Unsent { call, .. } = opened {
-            buffers::give(call.payload.into_buffer());
-        }
+        buffers::give(std::mem::take(&mut call.payload).into_buffer());
+        self.stage = open;
         Ok(())
     }
 
@@ -257,16 +255,16 @@ impl Future for RawCall {
             // A future that is polled after it resolved has nothing more to say.
             (Stage::Unsent { .. } | Stage::Returned(_) | Stage::Done, None) => Poll::Pending,
         };
-        polled.map(|ending| {
-            this.stage = match std::mem::replace(&mut this.stage, Stage::Done) {
-                Stage::Unsent { call, .. } => Stage::Returned(call),
-                _ => Stage::Done,
-            };
-            if let Some(observed) = this.observed.take() {
-                observed.end(ending.code());
-            }
-            Ending { handle: Some(Arc::clone(&this.handle)), ..ending }
-        })
+        let Poll::Ready(mut ending) = polled else { return Poll::Pending };
+        match &mut this.stage {
+            Stage::Unsent { call, .. } => this.stage = Stage::Returned(call.take()),
+            _ => this.stage = Stage::Done,
+        }
+        if let Some(observed) = this.observed.take() {
+            observed.end(ending.code());
+        }
+        ending.handle = Some(Arc::clone(&this.handle));
+        Poll::Ready(ending)
     }
 }
 

@@ -140,7 +140,7 @@ impl Desk {
             Event::OneWay { request, cost } => self.oneway(link, state, request, cost),
             Event::Response { id, response } => {
                 wakers.extend(state.answered(id, response));
-                wakers.extend(state.lines.firsts());
+                state.lines.call(wakers);
                 self.after.flows.extend(state.end_flow(id));
             }
             Event::Item { id, message, cost, last } => {

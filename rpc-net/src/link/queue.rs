@@ -33,6 +33,21 @@ impl Lines {
         self.all().map(|line| line.waiting.len()).iter().sum()
     }
 
+    /// A call of this side has ended: whom to wake, in each line the first who was not called yet. It is not
+    /// known whose place became free; who finds none goes on waiting.
+    pub(crate) fn call(&mut self, wakers: &mut Vec<Waker>) {
+        // Mostly nobody waits, and this is asked for every answer.
+        if !self.calls.waiting.is_empty() {
+            wakers.extend(self.calls.call());
+        }
+        if !self.streams.waiting.is_empty() {
+            wakers.extend(self.streams.call());
+        }
+        if !self.oneways.waiting.is_empty() {
+            wakers.extend(self.oneways.first());
+        }
+    }
+
     /// The wakers of those who stand first.
     pub(crate) fn firsts(&self) -> impl Iterator<Item = Waker> {
         self.all().into_iter().filter_map(Queue::first)
@@ -56,10 +71,14 @@ impl Lines {
     }
 }
 
-/// The line of waiting calls. Who stands first may try; a call that finds others waiting stands last.
+/// The line of waiting calls. Who stands first may try, and so may those behind it who were called, one
+/// for each place that became free: many answers that arrive together let as many calls leave together. A
+/// call that finds others waiting stands last.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     waiting: VecDeque<Waiting>,
+    /// How many of the first were called and have not tried yet.
+    called: usize,
     next: u64,
     /// Before this moment nobody is late; it may come without anybody being late.
     deadline: Option<Time>,
@@ -72,7 +91,7 @@ pub(crate) struct Place(u64);
 /// Those whom it concerns that a call has left the line, for after the lock.
 #[derive(Debug, Default)]
 pub(crate) struct Left {
-    /// To be woken: the new first, if the first left.
+    /// To be woken: who may try in its stead, or after it.
     pub(crate) next: Option<Waker>,
     /// To be dropped: whoever left.
     pub(crate) own: Option<Waker>,
@@ -88,7 +107,17 @@ struct Waiting {
 impl Queue {
     /// Whether a call with this place, or a new one, may try now.
     pub(crate) fn may_try(&self, place: Option<Place>) -> bool {
-        self.waiting.front().is_none_or(|first| Some(first.place) == place)
+        match place {
+            None => self.waiting.is_empty(),
+            Some(place) => self.find(place).is_some_and(|n| n < self.called.max(1)),
+        }
+    }
+
+    /// Calls the next who was not called. Returns whom to wake.
+    fn call(&mut self) -> Option<Waker> {
+        let waker = self.waiting.get(self.called)?.waker.clone();
+        self.called += 1;
+        Some(waker)
     }
 
     /// Joins the end of the line.
@@ -100,19 +129,35 @@ impl Queue {
         place
     }
 
-    /// Keeps the place for another poll. Returns a waker to be dropped after the lock.
+    /// Keeps the place for another poll: there was no room, or it was not called. Returns a waker to be
+    /// dropped after the lock.
     pub(crate) fn stay(&mut self, place: Place, waker: &Waker) -> Option<Waker> {
-        let waiting = self.find(place).and_then(|n| self.waiting.get_mut(n))?;
+        let n = self.find(place)?;
+        // Whoever stands behind finds no room either.
+        self.called = self.called.min(n);
+        let waiting = self.waiting.get_mut(n)?;
         let is_new = !waiting.waker.will_wake(waker);
         is_new.then(|| std::mem::replace(&mut waiting.waker, waker.clone()))
     }
 
-    /// Leaves the line.
+    /// Leaves the line, for it was opened. When all who were called have left there may be more room: the
+    /// next one tries.
+    pub(crate) fn opened(&mut self, place: Place) -> Left {
+        let Some(n) = self.find(place) else { return Left::default() };
+        let own = self.waiting.remove(n).map(|waiting| waiting.waker);
+        self.called = self.called.saturating_sub(1);
+        let next = if self.called == 0 { self.first() } else { None };
+        Left { next, own }
+    }
+
+    /// Leaves the line without having been opened. Its turn goes to the next.
     pub(crate) fn leave(&mut self, place: Place) -> Left {
         let Some(n) = self.find(place) else { return Left::default() };
         let own = self.waiting.remove(n).map(|waiting| waiting.waker);
-        let next = if n == 0 { self.first() } else { None };
-        Left { next, own }
+        let had_turn = n < self.called.max(1);
+        self.called = self.called.min(self.waiting.len());
+        let next = self.waiting.get(self.called.saturating_sub(1)).filter(|_| had_turn);
+        Left { next: next.map(|next| next.waker.clone()), own }
     }
 
     /// The waker of the first in line.
@@ -121,24 +166,28 @@ impl Queue {
     }
 
     /// Takes everybody whose deadline has come out of the line: a caller who does not look must not
-    /// hold up the others. Returns whom to wake: them, and the new first if the first was late.
+    /// hold up the others. Returns whom to wake: them, and those to whom their turns go.
     fn late(&mut self, now: Time) -> Vec<Waker> {
         if self.deadline.is_none_or(|deadline| deadline > now) {
             return Vec::new();
         }
-        let first = self.waiting.front().map(|first| first.place);
+        let turns = self.called.max(1);
+        let (mut n, mut kept) = (0, 0);
         let mut wakers = Vec::new();
         self.waiting.retain_mut(|waiting| {
             let late = waiting.deadline.is_some_and(|deadline| deadline <= now);
             if late {
                 wakers.push(std::mem::replace(&mut waiting.waker, Waker::noop().clone()));
+            } else if n < turns {
+                kept += 1;
             }
+            n += 1;
             !late
         });
         self.deadline = self.waiting.iter().filter_map(|waiting| waiting.deadline).min();
-        if self.waiting.front().map(|first| first.place) != first {
-            wakers.extend(self.first());
-        }
+        self.called = self.called.min(self.waiting.len());
+        let heirs = self.waiting.iter().take(turns).skip(kept);
+        wakers.extend(heirs.map(|waiting| waiting.waker.clone()));
         wakers
     }
 
@@ -160,6 +209,9 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
 
     #[test]
     fn only_the_first_in_line_may_try() {
@@ -183,6 +235,72 @@ mod tests {
         let left = queue.leave(first);
         assert!(left.next.is_some() && left.own.is_some());
         assert_eq!(queue.waiting.len(), 1);
+    }
+
+    /// A waker that counts in `woken`.
+    fn counting() -> (Arc<Count>, Waker) {
+        let count = Arc::new(Count::default());
+        (Arc::clone(&count), Waker::from(count))
+    }
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn as_many_may_try_as_were_called() {
+        let mut queue = Queue::default();
+        let places: Vec<_> = (0..4).map(|_| queue.join(Waker::noop(), None)).collect();
+        let may_try = |queue: &Queue| places.iter().filter(|p| queue.may_try(Some(**p))).count();
+        assert_eq!(may_try(&queue), 1);
+        assert!(queue.call().is_some() && queue.call().is_some() && queue.call().is_some());
+        assert_eq!(may_try(&queue), 3);
+        // In whatever order they come; the last of them makes the one behind try.
+        assert!(queue.opened(places[1]).next.is_none());
+        assert!(queue.opened(places[0]).next.is_none());
+        assert!(queue.opened(places[2]).next.is_some());
+        assert_eq!(may_try(&queue), 1);
+        assert!(queue.call().is_some() && queue.call().is_none());
+    }
+
+    #[test]
+    fn who_finds_no_room_takes_the_turn_of_those_behind_and_keeps_its_place() {
+        let mut queue = Queue::default();
+        let places: Vec<_> = (0..3).map(|_| queue.join(Waker::noop(), None)).collect();
+        for _ in 0..3 {
+            queue.call();
+        }
+        queue.stay(places[1], Waker::noop());
+        assert!(queue.may_try(Some(places[0])));
+        assert!(!queue.may_try(Some(places[1])) && !queue.may_try(Some(places[2])));
+        queue.call();
+        assert!(queue.may_try(Some(places[1])) && !queue.may_try(Some(places[2])));
+    }
+
+    #[test]
+    fn the_turn_of_who_gives_up_goes_to_the_next() {
+        let mut queue = Queue::default();
+        let first = queue.join(Waker::noop(), None);
+        let second = queue.join(Waker::noop(), Some(Time::from_millis(5)));
+        let (third, waker) = counting();
+        let third_place = queue.join(&waker, None);
+        let (fourth, waker) = counting();
+        let fourth_place = queue.join(&waker, None);
+        assert!(queue.call().is_some() && queue.call().is_some());
+        // One that was not called has no turn to give.
+        assert!(queue.leave(fourth_place).next.is_none());
+        let fourth_place = queue.join(&waker, None);
+        crate::link::wake(queue.leave(first).next);
+        assert_eq!(third.0.load(Ordering::Relaxed), 1);
+        assert!(queue.may_try(Some(second)) && queue.may_try(Some(third_place)));
+        queue.late(Time::from_millis(5)).into_iter().for_each(Waker::wake);
+        assert_eq!(fourth.0.load(Ordering::Relaxed), 1);
+        assert!(queue.may_try(Some(third_place)) && queue.may_try(Some(fourth_place)));
     }
 
     #[test]
