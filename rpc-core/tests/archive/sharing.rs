@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use alloc_counter::measure;
 use rpc_core::archive::{
-    DecodeErrorKind as Kind, DecodeLimits, Decoder, EncodeErrorKind, Encoder, Load, Shared,
-    SharedArc, Store, Version, Versioned, context, from_slice, read_from, to_vec, unknown_version,
+    DecodeErrorKind as Kind, DecodeLimits, Decoder, EncodeErrorKind, Encoder, Load, LoadError,
+    Shared, SharedArc, Store, Version, Versioned, context, from_slice, read_from, to_vec,
+    unknown_version,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -286,4 +287,18 @@ fn a_message_that_is_used_up_holds_no_object_any_more() {
     let first: SharedArc<u8> = from.load().unwrap();
     drop(from.load::<SharedArc<u8>>().unwrap());
     assert_eq!(Arc::try_unwrap(first.0).unwrap(), 7);
+}
+
+// Verifies: values.shared.number
+#[test]
+fn what_an_earlier_value_of_the_message_shared_is_known_to_arcs_alone() {
+    let bytes = b"\0\0\0\x09\0\0\0\0\x07\0\0\0\0";
+    let mut from = Load::new(&bytes[..]);
+    let first: SharedArc<u8> = from.load().unwrap();
+    let second: SharedArc<u8> = from.load().unwrap();
+    assert!(first.is(&second) && *second == 7);
+    let mut from = Load::new(&bytes[..]);
+    assert_eq!(*from.load::<Shared<u8>>().unwrap(), 7);
+    let LoadError::Archive(error) = from.load::<Shared<u8>>().unwrap_err() else { panic!() };
+    assert_eq!(error.kind(), Kind::Reference, "{error}");
 }

@@ -1,6 +1,6 @@
-//! Written by `../../generate` from `../../schema`; not by hand. The generators' style is their own.
+//! Written by `../../generate` from `../../schema`; not by hand.
 
-#![allow(warnings, clippy::all)]
+#![allow(warnings, clippy::all, reason = "the generators' style is their own")]
 
 #[rustfmt::skip]
 pub(crate) mod peers_capnp;

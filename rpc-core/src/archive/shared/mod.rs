@@ -168,7 +168,9 @@ shared! {
     /// are a stranger's, a few hundred bytes may be handles of handles that it never comes to the end of.
     ///
     /// It works in hton's own archives and in arguments and results of calls, and nowhere else: other serializers get
-    /// an error. [`SharedArc`] may cross threads, and is known throughout a whole message.
+    /// an error. [`SharedArc`] may cross threads, and is known throughout a whole message; where a later value of a
+    /// message refers to an object of an earlier one, loading that value as `Shared` is refused with
+    /// [`DecodeErrorKind::Reference`], and as `SharedArc` it is not.
     ///
     /// ```
     /// use rpc_core::archive::{Load, Shared, Store};
