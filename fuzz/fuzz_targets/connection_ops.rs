@@ -305,8 +305,14 @@ fn settle(ends: &mut [End; 2], now: Time) {
             ends[side].consume_all();
             carry(ends, side, now, usize::MAX);
         }
-        let quiet =
-            |end: &End| !end.machine.has_output() && end.pipe.is_empty() && end.running.is_empty();
+        // What came and is not consumed yet holds credit that the other side may wait for.
+        let quiet = |end: &End| {
+            !end.machine.has_output()
+                && end.pipe.is_empty()
+                && end.running.is_empty()
+                && end.oneways.is_empty()
+                && end.streams.values().all(|stream| stream.unconsumed.is_empty())
+        };
         if ends.iter().all(quiet) {
             break;
         }
