@@ -11,6 +11,7 @@ mod documents;
 mod events;
 mod evolving;
 mod examples;
+mod fairness;
 mod flows;
 mod hostile;
 mod keepalive;

@@ -2,7 +2,7 @@
 
 use super::flows::Flow;
 use super::handlers::{Arrived, Done, Handlers};
-use super::{Link, State};
+use super::{Link, State, woken};
 use crate::buffers;
 use crate::context::Context as CallContext;
 use crate::request::{Body, Reply, Request};
@@ -43,6 +43,7 @@ pub(super) struct After {
 
 impl After {
     pub(super) fn run(&mut self) {
+        woken::add(self.wakers.len());
         for waker in self.wakers.drain(..) {
             waker.wake();
         }

@@ -8,6 +8,7 @@ use super::desk::{Desk, LastWords, Read};
 use super::handlers::Handlers;
 use super::io::{Input, Output};
 use super::timer::Timer;
+use super::woken::Place;
 use super::{Link, State};
 use rpc_core::connection::{self, Expiry, Step};
 use rpc_core::{CloseCode, Code, Executed, Time};
@@ -47,6 +48,8 @@ pub(super) struct Driver<S> {
     desk: Desk,
     timer: Timer,
     pub(super) phase: Phase,
+    /// Where it stands among those that it wakes.
+    place: Place,
     /// Since when a write has made no progress.
     pub(super) stalled: Option<Time>,
     /// The stream is given back instead of closed, if both sides say that the connection is over.
@@ -82,6 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             desk: Desk::default(),
             timer: Timer::default(),
             phase: Phase::Serving,
+            place: Place::default(),
             stalled: None,
             returns: false,
             returned: false,
@@ -90,6 +94,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.link.is_stealing() && self.place.gives_way() {
+            return self.behind(cx);
+        }
         for _ in 0..TURNS {
             let now = self.link.now();
             let goes_on = match &self.phase {
@@ -101,13 +108,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             };
             match goes_on {
                 Turn::Again => {}
-                Turn::Behind => {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
+                Turn::Behind => return self.behind(cx),
                 Turn::Sleep => return Poll::Pending,
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Goes to the end of the queue of tasks.
+    fn behind(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.place.stands_last();
         cx.waker().wake_by_ref();
         Poll::Pending
     }

@@ -18,6 +18,7 @@ mod rest;
 mod returning;
 mod task;
 mod timer;
+mod woken;
 
 pub use about::Closed;
 pub(crate) use about::{About, Counted, Manners, Presence};
@@ -50,7 +51,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::Instant;
 
 /// One connection, as its handles and its driver share it.
@@ -158,6 +159,12 @@ impl Link {
         };
         let (state, started) = (Mutex::new(state), sync::now());
         Self { state, router, limits, started, about, runtime: Handle::try_current().ok() }
+    }
+
+    /// Whether it runs on tokio's multi-thread scheduler, whose workers have short queues.
+    fn is_stealing(&self) -> bool {
+        let flavor = self.runtime.as_ref().map(Handle::runtime_flavor);
+        flavor == Some(RuntimeFlavor::MultiThread)
     }
 
     pub(crate) fn runtime(&self) -> Option<&Handle> {
