@@ -5,7 +5,7 @@
 //! static COUNTER: hton_alloc_counter::Counter = hton_alloc_counter::Counter;
 //!
 //! let (bytes, cost) = hton_alloc_counter::measure(|| vec![0_u8; 1000]);
-//! assert_eq!((cost.peak_bytes, cost.allocations), (1000, 1));
+//! assert_eq!((cost.peak_bytes, cost.allocations, cost.bytes), (1000, 1, 1000));
 //! # drop(bytes);
 //! ```
 
@@ -16,6 +16,7 @@ thread_local! {
     static LIVE_BYTES: Cell<isize> = const { Cell::new(0) };
     static PEAK_BYTES: Cell<isize> = const { Cell::new(0) };
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
 /// The system's allocator, with counts per thread.
@@ -29,17 +30,20 @@ pub struct Cost {
     pub peak_bytes: usize,
     /// How often memory was asked for, growing included.
     pub allocations: usize,
+    /// How many bytes were asked for, whether or not they were given back.
+    pub bytes: usize,
 }
 
 /// Runs `code` and tells what it allocated on this thread.
 pub fn measure<T>(code: impl FnOnce() -> T) -> (T, Cost) {
     let live = LIVE_BYTES.get();
-    let allocations = ALLOCATIONS.get();
+    let (allocations, bytes) = (ALLOCATIONS.get(), BYTES.get());
     PEAK_BYTES.set(live);
     let value = code();
     let cost = Cost {
         peak_bytes: usize::try_from(PEAK_BYTES.get() - live).unwrap_or(0),
         allocations: ALLOCATIONS.get() - allocations,
+        bytes: BYTES.get() - bytes,
     };
     (value, cost)
 }
@@ -49,6 +53,7 @@ fn allocated(bytes: usize) {
     LIVE_BYTES.set(live);
     PEAK_BYTES.set(PEAK_BYTES.get().max(live));
     ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+    BYTES.set(BYTES.get() + bytes);
 }
 
 fn freed(bytes: usize) {
