@@ -10,8 +10,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     harness::run(&Contest {
         subjects: vec![
-            peers::raw_tokio::subject(),
-            peers::raw_std::subject(),
+            ruler::raw_tokio::subject(),
+            ruler::raw_std::subject(),
             Subject::of::<peers::hton::Hton>(),
             Subject::of::<peers::tarpc::Tarpc>(),
             Subject::of::<peers::tonic::Tonic>(),
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
             Subject::of::<peers::jsonrpsee::Jsonrpsee>(),
             Subject::of::<peers::remoc::Remoc>(),
         ],
+        baseline: "raw-std",
         elsewhere: vec![("vox", "peers-vox")],
         codecs: codec::all(),
         lock: include_str!("../Cargo.lock"),

@@ -4,19 +4,23 @@ use crate::model::{Report, Table};
 use crate::svg::{Anchor, INK, LINE, PALE, Svg, color, short};
 
 const WIDTH: f64 = 860.0;
-const HEIGHT: f64 = 460.0;
+const HEIGHT: f64 = 485.0;
 const LEFT: f64 = 70.0;
-const RIGHT: f64 = 730.0;
+const RIGHT: f64 = 745.0;
 const TOP: f64 = 60.0;
 const BOTTOM: f64 = 400.0;
 
-pub(crate) fn draw(tables: &[&Table], report: &Report) -> String {
+pub(crate) fn draw(tables: &[Table], across: &str, report: &Report) -> String {
     let mut svg = Svg::new(WIDTH, HEIGHT);
     let title = format!("{}  {}", tables[0].workload, tables[0].title);
     svg.text((16.0, 26.0), 14.0, Anchor::Start, INK, &title);
-    let unit = format!("{}, higher is better; both scales logarithmic", tables[0].unit);
+    let better = if tables[0].smaller_is_better { "lower" } else { "higher" };
+    let unit = format!("{}, {better} is better; both scales logarithmic", tables[0].unit);
     svg.text((16.0, 43.0), 11.0, Anchor::Start, PALE, &unit);
-    svg.text((16.0, HEIGHT - 12.0), 10.0, Anchor::Start, PALE, &report.note);
+    for (note, below) in report.notes.iter().zip([27.0, 12.0]) {
+        svg.text((16.0, HEIGHT - below), 10.0, Anchor::Start, PALE, note);
+    }
+    svg.text(((LEFT + RIGHT) / 2.0, BOTTOM + 36.0), 11.0, Anchor::Middle, PALE, across);
 
     let values = || tables.iter().flat_map(|table| &table.rows).map(|row| row.median);
     let least = values().fold(f64::MAX, f64::min).max(1.0).log10().floor();
@@ -41,7 +45,7 @@ pub(crate) fn draw(tables: &[&Table], report: &Report) -> String {
     svg.end()
 }
 
-fn lines(svg: &mut Svg, tables: &[&Table], x: impl Fn(f64) -> f64, y: impl Fn(f64) -> f64) {
+fn lines(svg: &mut Svg, tables: &[Table], x: impl Fn(f64) -> f64, y: impl Fn(f64) -> f64) {
     let mut names: Vec<&str> = Vec::new();
     for row in tables.iter().flat_map(|table| &table.rows) {
         if !names.contains(&row.name.as_str()) {
@@ -58,8 +62,13 @@ fn lines(svg: &mut Svg, tables: &[&Table], x: impl Fn(f64) -> f64, y: impl Fn(f6
             }
         }
         svg.path(&places, color(name), if name == "hton" { 3.0 } else { 1.5 });
-        if let Some((_, end)) = places.last() {
-            labels.push((*end, name));
+        match places.last() {
+            // It ends early, and its name stands there.
+            Some((at, end)) if *at < RIGHT - 1.0 => {
+                svg.text((*at, end - 9.0), 11.0, Anchor::Middle, color(name), name);
+            }
+            Some((_, end)) => labels.push((*end, name)),
+            None => {}
         }
     }
     // The names stand at the ends of their lines, but not on each other.
@@ -68,6 +77,7 @@ fn lines(svg: &mut Svg, tables: &[&Table], x: impl Fn(f64) -> f64, y: impl Fn(f6
     for (end, name) in labels {
         let at = end.max(below + 13.0);
         below = at;
-        svg.text((RIGHT + 10.0, at + 4.0), 11.0, Anchor::Start, color(name), name);
+        svg.line([RIGHT + 5.0, end, RIGHT + 14.0, at], color(name));
+        svg.text((RIGHT + 17.0, at + 4.0), 11.0, Anchor::Start, color(name), name);
     }
 }

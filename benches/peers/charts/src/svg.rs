@@ -64,9 +64,10 @@ impl Svg {
             Anchor::Middle => "middle",
             Anchor::End => "end",
         };
+        let weight = if text == "hton" { " font-weight=\"bold\"" } else { "" };
         let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         self.put(format_args!(
-            r#"<text x="{x:.1}" y="{y:.1}" font-size="{size}" text-anchor="{anchor}" fill="{color}">{text}</text>"#
+            r#"<text x="{x:.1}" y="{y:.1}" font-size="{size}" text-anchor="{anchor}" fill="{color}"{weight}>{text}</text>"#
         ));
     }
 
@@ -88,19 +89,42 @@ impl Svg {
 /// A number as short as it can be read.
 pub(crate) fn short(value: f64) -> String {
     let (value, sign) = match value.abs() {
-        1e6.. => (value / 1e6, "M"),
-        1e3.. => (value / 1e3, "k"),
+        999_500.0.. => (value / 1e6, "M"),
+        999.5.. => (value / 1e3, "k"),
         _ => (value, ""),
     };
-    let digits = if value.abs() < 10.0 && value.fract() != 0.0 {
+    let digits = if value.abs() < 9.995 && value.fract() != 0.0 {
         2
     } else {
-        usize::from(value.abs() < 100.0 && value.fract() != 0.0)
+        usize::from(value.abs() < 99.95 && value.fract() != 0.0)
     };
     format!("{value:.digits$}{sign}")
 }
 
-/// Ours stands out, the measure is dark, the others are quiet.
+/// A time in the unit in which it is short; any other number as it is.
+pub(crate) fn with_unit(value: f64, unit: &str) -> String {
+    let nanos = match unit {
+        "ns" => value,
+        "p99 µs" => value * 1000.0,
+        _ => return short(value),
+    };
+    match nanos {
+        1e6.. => format!("{} ms", short(nanos / 1e6)),
+        1e3.. => format!("{} µs", short(nanos / 1e3)),
+        _ => format!("{} ns", short(nanos)),
+    }
+}
+
+/// Of a bar: ours stands out, the measure is darker than the others.
+pub(crate) fn fill(name: &str) -> &'static str {
+    match name {
+        "hton" => "#cf4520",
+        "raw-tokio" | "raw-std" => "#8c959f",
+        _ => "#c8d1da",
+    }
+}
+
+/// Of a line, which must be told from others.
 pub(crate) fn color(name: &str) -> &'static str {
     match name {
         "hton" => "#cf4520",
@@ -113,5 +137,19 @@ pub(crate) fn color(name: &str) -> &'static str {
         "jsonrpsee" => "#bf3989",
         "remoc" => "#1b7c83",
         _ => "#8c959f",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits_and_times_their_unit() {
+        assert_eq!([short(3_850_000.0), short(999_600.0), short(237.4)], ["3.85M", "1.00M", "237"]);
+        assert_eq!([short(54_000.0), short(99_960.0), short(9.996)], ["54k", "100k", "10.0"]);
+        assert_eq!(with_unit(6240.0, "p99 µs"), "6.24 ms");
+        assert_eq!([with_unit(17_100.0, "ns"), with_unit(512.0, "ns")], ["17.1 µs", "512 ns"]);
+        assert_eq!(with_unit(512.0, "calls/s"), "512");
     }
 }

@@ -6,7 +6,7 @@ use crate::process::Process;
 use crate::report::{Report, Row};
 use crate::results::Measured;
 use crate::workload::{ALL, Shape, Workload};
-use crate::{Failure, Result, child};
+use crate::{Failure, Result, child, nodelay};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 pub struct Contest {
     /// The first is the measure of the others.
     pub subjects: Vec<Subject>,
+    /// Which peer shows whether the measure is a straight one; its name, or nothing.
+    pub baseline: &'static str,
     /// Peers in programs of their own, which lie beside this one: name and program.
     pub elsewhere: Vec<(&'static str, &'static str)>,
     pub codecs: Vec<Codec>,
@@ -78,12 +80,36 @@ fn bench(contest: &Contest, args: Vec<String>) -> Result<()> {
         })
         .collect();
 
+    measure_all(contest, &taking_part, measure, &options)
+}
+
+/// Every workload once, then every workload a second time, and so on.
+fn measure_all(
+    contest: &Contest,
+    entries: &[Entry],
+    measure: &'static str,
+    options: &Options,
+) -> Result<()> {
     let begin = Instant::now();
-    let mut report = Report::new(&options, contest, measure);
-    for workload in &options.workloads {
-        report.add(workload, rounds(contest, &taking_part, workload, &options));
+    let mut report = Report::new(options, contest, measure);
+    for entry in entries {
+        progress(&format!("TCP_NODELAY {}", entry.name));
+        report.nodelay.insert(entry.name, nodelay_of(entry, options)?);
+    }
+    let mut results: Vec<(&Workload, Vec<Row>)> =
+        options.workloads.iter().map(|it| (*it, rows(contest, entries, it))).collect();
+    let most = options.workloads.iter().map(|it| options.rounds_of(it)).max().unwrap_or_default();
+    for round in 0..most {
+        for (workload, rows) in &mut results {
+            let is_late = options.budget().is_some_and(|budget| begin.elapsed() > budget);
+            if round < options.rounds_of(workload) && (round == 0 || !is_late) {
+                one_round(entries, workload, rows, round, options);
+            }
+        }
+        report.fill(&results, options);
         report.write(&options.out, begin.elapsed())?;
     }
+    progress("");
     println!("{}", report.markdown());
     eprintln!("{:.0} s; written to {}", begin.elapsed().as_secs_f64(), options.out.display());
     Ok(())
@@ -110,44 +136,40 @@ fn entries(contest: &Contest) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// All rounds of one workload.
-fn rounds(
-    contest: &Contest,
+fn rows(contest: &Contest, entries: &[Entry], workload: &Workload) -> Vec<Row> {
+    match workload.shape {
+        Shape::Codec(_) => contest.codecs.iter().map(|codec| Row::new(codec.name)).collect(),
+        _ => entries.iter().map(|entry| Row::new(entry.name)).collect(),
+    }
+}
+
+/// One run of each peer.
+fn one_round(
     entries: &[Entry],
-    workload: &'static Workload,
+    workload: &Workload,
+    rows: &mut [Row],
+    round: usize,
     options: &Options,
-) -> Vec<Row> {
-    let names: Vec<&'static str> = match workload.shape {
-        Shape::Codec(_) => contest.codecs.iter().map(|codec| codec.name).collect(),
-        _ => entries.iter().map(|entry| entry.name).collect(),
-    };
-    let mut rows: Vec<Row> = names.into_iter().map(Row::new).collect();
-    for round in 0..options.rounds_of(workload) {
-        for row in &mut rows {
-            if row.is_out {
-                continue;
-            }
-            progress(&format!("{} round {} {}", workload.key(), round + 1, row.name));
-            let result = match workload.shape {
-                Shape::Codec(_) => one_codec(row.name, workload, options),
-                _ => entries
-                    .iter()
-                    .find(|entry| entry.name == row.name)
-                    .ok_or_else(|| "no such peer".into())
-                    .and_then(|entry| one_peer(entry, workload, options)),
-            };
-            match result {
-                Ok(measured) => row.add(measured),
-                Err(failure) => {
-                    progress("");
-                    eprintln!("{}, {}: {failure}", workload.key(), row.name);
-                    row.fail(&failure.to_string());
-                }
+) {
+    for row in rows.iter_mut().filter(|row| !row.is_out) {
+        progress(&format!("{} round {} {}", workload.key(), round + 1, row.name));
+        let result = match workload.shape {
+            Shape::Codec(_) => one_codec(row.name, workload, options),
+            _ => entries
+                .iter()
+                .find(|entry| entry.name == row.name)
+                .ok_or_else(|| "no such peer".into())
+                .and_then(|entry| one_peer(entry, workload, options)),
+        };
+        match result {
+            Ok(measured) => row.add(measured),
+            Err(failure) => {
+                progress("");
+                eprintln!("{}, {}: {failure}", workload.key(), row.name);
+                row.fail(&failure.to_string());
             }
         }
     }
-    progress("");
-    rows
 }
 
 /// Tells a person what is being measured.
@@ -157,24 +179,35 @@ fn progress(text: &str) {
     }
 }
 
-/// One fresh server and one client of it.
-fn one_peer(entry: &Entry, workload: &Workload, options: &Options) -> Result<Measured> {
+/// A fresh server and a client of it that has begun.
+fn pair(entry: &Entry, key: &str, seconds: f64, options: &Options) -> Result<[Process; 2]> {
     let flavor = if options.multi { "multi" } else { "single" };
     let server = Process::start(&entry.program, 0, &["serve", entry.name, flavor])?;
     let addr = server.line(Duration::from_secs(10))?;
-    let key = workload.key();
-    let seconds = options.seconds.to_string();
-    let id = server.id().to_string();
-    let args = ["ask", entry.name, flavor, &key, &seconds, &addr, &id];
+    let (seconds, id) = (seconds.to_string(), server.id().to_string());
+    let args = ["ask", entry.name, flavor, key, &seconds, &addr, &id];
     let client = Process::start(&entry.program, 1, &args)?;
-    parse(&client.line(Duration::from_secs_f64(120.0 + options.seconds * 20.0))?)
+    Ok([server, client])
+}
+
+fn one_peer(entry: &Entry, workload: &Workload, options: &Options) -> Result<Measured> {
+    let seconds = options.seconds_of(workload);
+    let [_server, client] = pair(entry, &workload.key(), seconds, options)?;
+    parse(&client.line(Duration::from_secs_f64(120.0 + seconds * 20.0))?)
+}
+
+/// Looks at the sockets while W1 runs; the run is over when enough is seen.
+fn nodelay_of(entry: &Entry, options: &Options) -> Result<String> {
+    let [server, client] = pair(entry, "W1", 10.0, options)?;
+    Ok(nodelay::look(&server, &client))
 }
 
 fn one_codec(name: &str, workload: &Workload, options: &Options) -> Result<Measured> {
-    let seconds = options.seconds.to_string();
+    let time = options.seconds_of(workload);
+    let seconds = time.to_string();
     let args = ["codec", name, &workload.key(), &seconds];
     let process = Process::start(&std::env::current_exe()?, 1, &args)?;
-    parse(&process.line(Duration::from_secs_f64(60.0 + options.seconds * 20.0))?)
+    parse(&process.line(Duration::from_secs_f64(60.0 + time * 20.0))?)
 }
 
 fn parse(line: &str) -> Result<Measured> {

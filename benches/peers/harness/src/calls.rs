@@ -18,7 +18,8 @@ pub(crate) async fn closed<P: Peer>(
     connections: usize,
     in_flight: usize,
 ) -> Result<Measured> {
-    let clients = connect::<P>(&mut ask, Call::Text, connections, in_flight).await?;
+    let at_once = in_flight * call.weight();
+    let clients = connect::<P>(&mut ask, Call::Text, connections, at_once).await?;
     let clock = ask.clock();
     let mut callers = Vec::with_capacity(connections * in_flight);
     for client in &clients {

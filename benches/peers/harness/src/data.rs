@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// Bytes of the text of a small call.
 pub const TEXT: usize = 32;
+/// Calls of a batch of W2b.
+pub const BATCH: usize = 128;
 /// Bytes of the blob of a large call.
 pub const BLOB: usize = 1 << 20;
 /// Records of a call of W5.

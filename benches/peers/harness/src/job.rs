@@ -75,7 +75,7 @@ impl<C: Client> Caller<C> {
                 }
                 now = Instant::now();
             }
-            tally.calls += u64::from(stride);
+            tally.calls += u64::from(stride) * call.weight() as u64;
             if tally.look(now, &clock) {
                 return Ok(());
             }

@@ -11,6 +11,8 @@ mod child;
 mod clock;
 pub mod data;
 mod job;
+mod markdown;
+mod nodelay;
 mod options;
 mod overload;
 mod peer;

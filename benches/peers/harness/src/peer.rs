@@ -37,6 +37,11 @@ pub trait Client: Clone + 'static {
     async fn work(&self, text: String) -> Result<String>;
     async fn blob(&self, blob: Bytes) -> Result<Bytes>;
     async fn records(&self, records: Self::Records) -> Result<Self::Records>;
+    /// Makes one call of [`Client::text`] for each text, all together, through what the framework has
+    /// for a batch of calls; the replies come in the order of the texts.
+    async fn texts(&self, _texts: Vec<String>) -> Result<Vec<String>> {
+        Err(Unsupported.into())
+    }
     /// Takes so many items from one stream of the server and checks each.
     async fn download(&self, _items: u64) -> Result<()> {
         Err(Unsupported.into())
@@ -52,6 +57,7 @@ pub trait Client: Clone + 'static {
 pub struct Held<R> {
     expected: String,
     text: String,
+    texts: Vec<String>,
     blob: Bytes,
     records: Option<R>,
     calls: u64,
@@ -63,6 +69,7 @@ impl<R: Load> Held<R> {
         Self {
             expected: data::text(),
             text: data::text(),
+            texts: if call == Call::Batch { vec![data::text(); data::BATCH] } else { Vec::new() },
             blob: if call == Call::Blob { data::blob() } else { Bytes::new() },
             records: (call == Call::Records).then(R::make),
             calls: number as u64 * 7,
@@ -86,6 +93,10 @@ impl<R: Load> Held<R> {
             Call::Records => {
                 let records = self.records.take().ok_or("an earlier call kept the records")?;
                 self.records.insert(client.records(records).await?).intact()
+            }
+            Call::Batch => {
+                self.texts = client.texts(std::mem::take(&mut self.texts)).await?;
+                self.texts.len() == data::BATCH && self.texts.iter().all(|it| *it == self.expected)
             }
             call => {
                 let text = std::mem::take(&mut self.text);

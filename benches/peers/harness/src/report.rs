@@ -1,4 +1,4 @@
-//! What the bench tells: Markdown for people, JSON for programs.
+//! What the bench tells, as JSON for programs; `markdown.rs` makes a text of it.
 
 use crate::Result;
 use crate::bench::Contest;
@@ -8,7 +8,6 @@ use crate::results::Measured;
 use crate::workload::{Unit, Workload};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,19 +18,19 @@ pub(crate) struct Row {
     /// It takes no part in further rounds.
     #[serde(skip)]
     pub(crate) is_out: bool,
-    median: f64,
-    min: f64,
-    max: f64,
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
     /// To the measure of the same run.
-    ratio: Option<f64>,
+    pub(crate) ratio: Option<f64>,
     /// Medians of what else was seen.
-    figures: BTreeMap<String, f64>,
+    pub(crate) figures: BTreeMap<String, f64>,
     /// Failed calls of all rounds.
-    errors: BTreeMap<String, u64>,
+    pub(crate) errors: BTreeMap<String, u64>,
     /// Why a round did not end.
-    failure: Option<String>,
+    pub(crate) failure: Option<String>,
     #[serde(rename = "rounds")]
-    runs: Vec<Measured>,
+    pub(crate) runs: Vec<Measured>,
 }
 
 impl Row {
@@ -76,6 +75,7 @@ impl Row {
             values.sort_by(f64::total_cmp);
             self.figures.insert(name.clone(), median(&values));
         }
+        self.errors.clear();
         for (text, count) in self.runs.iter().flat_map(|run| &run.errors) {
             *self.errors.entry(text.clone()).or_default() += count;
         }
@@ -91,47 +91,82 @@ fn median(sorted: &[f64]) -> f64 {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Table {
-    workload: &'static str,
-    point: Option<usize>,
-    title: &'static str,
-    unit: Unit,
-    smaller_is_better: bool,
-    rows: Vec<Row>,
+pub(crate) struct Table {
+    pub(crate) workload: &'static str,
+    pub(crate) point: Option<usize>,
+    pub(crate) title: &'static str,
+    pub(crate) unit: Unit,
+    pub(crate) smaller_is_better: bool,
+    /// Counted time of a run.
+    pub(crate) seconds: f64,
+    pub(crate) rows: Vec<Row>,
 }
 
 /// Everything of one bench.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
-    runtime: &'static str,
-    rounds: usize,
-    seconds: f64,
-    took_seconds: f64,
-    pinned: bool,
-    machine: String,
-    load_before: String,
-    measure: &'static str,
-    versions: BTreeMap<String, String>,
-    tables: Vec<Table>,
+    pub(crate) runtime: &'static str,
+    pub(crate) plan: String,
+    pub(crate) took_seconds: f64,
+    pub(crate) pinned: bool,
+    pub(crate) machine: String,
+    pub(crate) load_before: String,
+    pub(crate) measure: &'static str,
+    pub(crate) versions: BTreeMap<String, String>,
+    /// What the kernel says of TCP_NODELAY, by peer.
+    pub(crate) nodelay: BTreeMap<&'static str, String>,
+    pub(crate) baseline: &'static str,
+    pub(crate) ruler: Vec<Check>,
+    pub(crate) tables: Vec<Table>,
+}
+
+/// How much of the baseline's calls the measure must have, or it is no measure.
+const STRAIGHT: [(&str, f64); 2] = [("W1", 0.8), ("W2", 0.9)];
+
+/// Whether the measure of all ratios holds in one workload.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Check {
+    pub(crate) workload: &'static str,
+    pub(crate) ratio: f64,
+    pub(crate) least: f64,
+    pub(crate) holds: bool,
 }
 
 impl Report {
     pub(crate) fn new(options: &Options, contest: &Contest, measure: &'static str) -> Self {
         Self {
             runtime: if options.multi { "multi-thread" } else { "current-thread" },
-            rounds: options.rounds,
-            seconds: options.seconds,
+            plan: options.plan(),
             took_seconds: 0.0,
             pinned: is_pinning_possible(),
             machine: machine(),
             load_before: read("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned(),
             measure,
             versions: versions(contest),
+            nodelay: BTreeMap::new(),
+            baseline: contest.baseline,
+            ruler: Vec::new(),
             tables: Vec::new(),
         }
     }
 
-    pub(crate) fn add(&mut self, workload: &Workload, mut rows: Vec<Row>) {
+    /// Takes what all workloads have brought so far.
+    pub(crate) fn fill(&mut self, results: &[(&Workload, Vec<Row>)], options: &Options) {
+        self.tables.clear();
+        for (workload, rows) in results {
+            self.add(workload, rows.clone(), options.seconds_of(workload));
+        }
+        self.ruler = STRAIGHT.iter().filter_map(|(name, least)| self.check(name, *least)).collect();
+    }
+
+    fn check(&self, workload: &'static str, least: f64) -> Option<Check> {
+        let table = self.tables.iter().find(|table| table.workload == workload)?;
+        let of = |name| table.rows.iter().find(|row| row.name == name && row.median > 0.0);
+        let ratio = of(self.measure)?.median / of(self.baseline)?.median;
+        Some(Check { workload, ratio, least, holds: ratio >= least })
+    }
+
+    fn add(&mut self, workload: &Workload, mut rows: Vec<Row>, seconds: f64) {
         for row in &mut rows {
             row.close();
         }
@@ -153,6 +188,7 @@ impl Report {
             title: workload.title,
             unit: workload.unit,
             smaller_is_better,
+            seconds,
             rows,
         });
     }
@@ -164,155 +200,6 @@ impl Report {
         std::fs::write(folder.join("peers.md"), self.markdown())?;
         Ok(())
     }
-
-    pub(crate) fn markdown(&self) -> String {
-        let mut text = String::new();
-        let pinned = if self.pinned { "each pinned to a processor" } else { "not pinned" };
-        let versions: Vec<String> =
-            self.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
-        // Writing to a String does not fail.
-        writeln!(
-            text,
-            "{}. 1-minute load before: {}.\nServer and client are processes, {pinned}; tokio's {} \
-             runtime; at most {} rounds of {} s, in turns over the peers.\n{}.\n",
-            self.machine,
-            self.load_before,
-            self.runtime,
-            self.rounds,
-            self.seconds,
-            versions.join(", "),
-        )
-        .ok();
-        let mut at = 0;
-        while let Some(table) = self.tables.get(at) {
-            let curve = self.tables[at..].iter().take_while(|it| it.workload == table.workload);
-            let curve: Vec<&Table> = curve.collect();
-            at += curve.len();
-            match table.point {
-                None => self.table(&mut text, table),
-                Some(_) => self.curve(&mut text, &curve),
-            }
-            .ok();
-        }
-        text
-    }
-
-    fn table(&self, text: &mut String, table: &Table) -> std::fmt::Result {
-        let figures: BTreeSet<&String> =
-            table.rows.iter().flat_map(|row| row.figures.keys()).collect();
-        writeln!(text, "### {} {}\n", table.workload, table.title)?;
-        write!(text, "| | {} | min | max |", table.unit.text())?;
-        let compared = table.rows.iter().any(|row| row.ratio.is_some());
-        if compared {
-            write!(text, " / {} |", self.measure)?;
-        }
-        for name in &figures {
-            write!(text, " {name} |")?;
-        }
-        let columns = 3 + figures.len() + usize::from(compared);
-        writeln!(text, "\n| --- |{}", " ---: |".repeat(columns))?;
-        for row in &table.rows {
-            if row.runs.is_empty() {
-                let why = row.failure.as_deref().unwrap_or_default();
-                writeln!(text, "| {} | failed: {why} |{}", row.name, " |".repeat(columns - 1))?;
-                continue;
-            }
-            let [median, min, max] = [row.median, row.min, row.max].map(number);
-            write!(text, "| {} | {median} | {min} | {max} |", row.name)?;
-            if compared {
-                write!(text, " {} |", row.ratio.map(ratio).unwrap_or_default())?;
-            }
-            for name in &figures {
-                write!(
-                    text,
-                    " {} |",
-                    row.figures.get(*name).copied().map(number).unwrap_or_default()
-                )?;
-            }
-            writeln!(text)?;
-        }
-        writeln!(text)?;
-        self.faults(text, &[table])
-    }
-
-    /// One row for each peer, one column for each point.
-    fn curve(&self, text: &mut String, tables: &[&Table]) -> std::fmt::Result {
-        let mut names: Vec<&str> = Vec::new();
-        for row in tables.iter().flat_map(|table| &table.rows) {
-            if !names.contains(&row.name) {
-                names.push(row.name);
-            }
-        }
-        let figures: BTreeSet<&String> = tables
-            .iter()
-            .flat_map(|table| &table.rows)
-            .flat_map(|row| row.figures.keys())
-            .collect();
-        let memory = figures.into_iter().find(|name| name.as_str() == Unit::Bytes.text());
-        for figure in [None].into_iter().chain(memory.map(Some)) {
-            let unit = figure.map_or(tables[0].unit.text(), |name| name.as_str());
-            writeln!(text, "### {} {} ({unit})\n", tables[0].workload, tables[0].title)?;
-            write!(text, "| |")?;
-            for table in tables {
-                write!(text, " {} |", number(table.point.unwrap_or_default() as f64))?;
-            }
-            writeln!(text, "\n| --- |{}", " ---: |".repeat(tables.len()))?;
-            for name in &names {
-                write!(text, "| {name} |")?;
-                for table in tables {
-                    let row =
-                        table.rows.iter().find(|row| row.name == *name && !row.runs.is_empty());
-                    let value = row.and_then(|row| match figure {
-                        None => Some(row.median),
-                        Some(figure) => row.figures.get(figure).copied(),
-                    });
-                    write!(text, " {} |", value.map(number).unwrap_or_default())?;
-                }
-                writeln!(text)?;
-            }
-            writeln!(text)?;
-        }
-        self.faults(text, tables)
-    }
-
-    /// What went wrong, or what the refused callers saw.
-    fn faults(&self, text: &mut String, tables: &[&Table]) -> std::fmt::Result {
-        let mut any = false;
-        for table in tables {
-            for row in &table.rows {
-                let point = table.point.map(|point| format!(" at {point}")).unwrap_or_default();
-                let partly =
-                    row.failure.as_ref().filter(|_| !row.runs.is_empty() || table.point.is_some());
-                if let Some(failure) = partly {
-                    writeln!(text, "- {}{point}: failed: {failure}", row.name)?;
-                }
-                for (what, count) in &row.errors {
-                    writeln!(text, "- {}{point}: {count} × {what}", row.name)?;
-                }
-                any |= partly.is_some() || !row.errors.is_empty();
-            }
-        }
-        if any { writeln!(text) } else { Ok(()) }
-    }
-}
-
-fn number(value: f64) -> String {
-    if value.abs() < 100.0 && value.fract() != 0.0 {
-        return format!("{value:.2}");
-    }
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 && !text.ends_with('-') {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-fn ratio(ratio: f64) -> String {
-    if ratio < 0.1 { format!("{ratio:.3}") } else { format!("{ratio:.2}") }
 }
 
 fn read(path: &str) -> String {
@@ -349,17 +236,62 @@ fn versions(contest: &Contest) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_read_well() {
-        assert_eq!([number(1234567.0), number(999.0), number(0.5)], ["1,234,567", "999", "0.50"]);
-        assert_eq!([number(-1234.0), number(-123.0)], ["-1,234", "-123"]);
-        assert_eq!([ratio(0.0123), ratio(1.5)], ["0.012", "1.50"]);
-    }
+    use crate::workload::ALL;
 
     #[test]
     fn the_median_of_an_even_count_lies_between() {
         assert!((median(&[1.0, 2.0, 4.0, 8.0]) - 3.0).abs() < 1e-9);
         assert!((median(&[1.0, 2.0, 4.0]) - 2.0).abs() < 1e-9);
+    }
+
+    /// A report of W1 and W2 in which the ruler has so much of the baseline.
+    fn measured(shares: [f64; 2]) -> Report {
+        let contest = Contest {
+            subjects: vec![],
+            baseline: "bare",
+            elsewhere: vec![],
+            codecs: vec![],
+            lock: "",
+            packages: vec![],
+        };
+        let options = Options::parse(std::iter::empty()).unwrap();
+        let mut report = Report::new(&options, &contest, "ruler");
+        let mut results = Vec::new();
+        for (key, share) in ["W1", "W2"].into_iter().zip(shares) {
+            let rows = [("ruler", share), ("bare", 1.0)].map(|(name, value)| {
+                let mut row = Row::new(name);
+                row.add(Measured { value, ..<_>::default() });
+                row
+            });
+            let workload = ALL.iter().find(|it| it.key() == key).unwrap();
+            results.push((workload, rows.to_vec()));
+        }
+        report.fill(&results, &options);
+        report
+    }
+
+    #[test]
+    fn a_ruler_that_is_slow_is_told() {
+        let straight = measured([0.81, 0.91]);
+        assert!(straight.ruler.iter().all(|check| check.holds) && straight.ruler.len() == 2);
+        assert!(
+            straight
+                .markdown()
+                .contains("The ruler is straight: ruler has 0.81 × bare's calls in W1")
+        );
+        let bent = measured([0.79, 0.91]);
+        assert_eq!(bent.ruler.iter().map(|check| check.holds).collect::<Vec<_>>(), [false, true]);
+        assert!(bent.markdown().contains("**The ruler is bent"));
+        assert!(!measured([0.81, 0.89]).ruler[1].holds);
+    }
+
+    #[test]
+    fn to_fill_a_report_again_changes_nothing() {
+        let mut row = Row::new("it");
+        let errors = BTreeMap::from([("no".to_owned(), 2)]);
+        row.add(Measured { value: 1.0, errors, ..<_>::default() });
+        row.close();
+        row.close();
+        assert_eq!(row.errors["no"], 2);
     }
 }

@@ -1,5 +1,6 @@
 //! The workloads: how many connections, how many calls in flight, what a call is.
 
+use crate::data::BATCH;
 use serde::Serialize;
 
 /// What a caller does again and again.
@@ -7,6 +8,8 @@ use serde::Serialize;
 pub enum Call {
     /// Echoes a text of 32 bytes.
     Text,
+    /// Echoes so many of these texts as one batch, without a task for each.
+    Batch,
     /// Echoes 1 MiB.
     Blob,
     /// Echoes a hundred records.
@@ -15,6 +18,13 @@ pub enum Call {
     Naps,
     /// Echoes a text after 200 µs of computing.
     Work,
+}
+
+impl Call {
+    /// As how many calls it counts.
+    pub fn weight(self) -> usize {
+        if self == Self::Batch { BATCH } else { 1 }
+    }
 }
 
 /// How a workload runs.
@@ -103,9 +113,15 @@ const fn codec(name: &'static str, title: &'static str, set: &'static str) -> Wo
     one(name, title, Shape::Codec(set), Unit::Nanos)
 }
 
-pub(crate) const ALL: [Workload; 26] = [
+pub(crate) const ALL: [Workload; 27] = [
     one("W1", "ping-pong: 1 connection, 1 in flight, 32 B text", text(1, 1), Unit::Calls),
     one("W2", "pipeline: 1 connection, 128 in flight, 32 B text", text(1, 128), Unit::Calls),
+    one(
+        "W2b",
+        "batches: 1 connection, batches of 128 of W2's calls, one batch after the other",
+        Shape::Closed { call: Call::Batch, connections: 1, in_flight: 1 },
+        Unit::Calls,
+    ),
     one("W3", "fan-in: 32 connections, 16 in flight each, 32 B text", text(32, 16), Unit::Calls),
     one(
         "W4",
@@ -171,6 +187,12 @@ impl Workload {
         }
     }
 
+    /// W1 to W6: the ones that are about calls alone.
+    pub(crate) fn is_basic(&self) -> bool {
+        let number: String = self.name.chars().filter(char::is_ascii_digit).collect();
+        number.parse::<u32>().is_ok_and(|number| number <= 6)
+    }
+
     pub(crate) fn find(key: &str) -> Option<&'static Self> {
         ALL.iter().find(|it| it.key() == key)
     }
@@ -189,6 +211,7 @@ mod tests {
     #[test]
     fn names_mean_workloads_and_families() {
         let meant = |name: &str| ALL.iter().filter(|it| it.is_meant_by(name)).count();
+        assert_eq!([meant("W2"), meant("W2b")], [2, 1]);
         assert_eq!([meant("W1"), meant("W6"), meant("W6b"), meant("W7")], [1, 2, 1, 2]);
         assert_eq!([meant("W10"), meant("W10c"), meant("W10f/10"), meant("W99")], [11, 5, 1, 0]);
         for workload in &ALL {

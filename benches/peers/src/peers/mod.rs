@@ -3,8 +3,6 @@
 pub(crate) mod capnp;
 pub(crate) mod hton;
 pub(crate) mod jsonrpsee;
-pub(crate) mod raw_std;
-pub(crate) mod raw_tokio;
 pub(crate) mod remoc;
 pub(crate) mod tarpc;
 pub(crate) mod tonic;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     harness::run(&Contest {
         subjects: vec![Subject::of::<echo::Vox>()],
+        baseline: "",
         elsewhere: vec![],
         codecs: vec![],
         lock: include_str!("../../Cargo.lock"),

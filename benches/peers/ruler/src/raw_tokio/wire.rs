@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-pub(in crate::peers) const HEADER: usize = 16;
+pub(crate) const HEADER: usize = 16;
 const LARGE: usize = 16 * 1024;
 /// A small buffer while nothing happens, so that an idle connection is cheap.
 const IDLE: usize = 1024;
@@ -41,14 +41,14 @@ fn recycle(buffer: Vec<u8>) {
     });
 }
 
-pub(in crate::peers) const REQUEST: u8 = 2;
-pub(in crate::peers) const RESPONSE: u8 = 3;
-pub(in crate::peers) const DATA: u8 = 4;
+pub(crate) const REQUEST: u8 = 2;
+pub(crate) const RESPONSE: u8 = 3;
+pub(crate) const DATA: u8 = 4;
 /// The flag of the last frame of a side.
-pub(in crate::peers) const END: u8 = 1;
+pub(crate) const END: u8 = 1;
 
 /// What `arg` of a request says.
-pub(in crate::peers) mod method {
+pub(crate) mod method {
     pub(crate) const ECHO: u32 = 1;
     pub(crate) const NAP: u32 = 2;
     pub(crate) const RECORDS: u32 = 3;
@@ -57,14 +57,7 @@ pub(in crate::peers) mod method {
 }
 
 /// Appends a header for so many bytes.
-pub(in crate::peers) fn put_header(
-    buffer: &mut Vec<u8>,
-    kind: u8,
-    flags: u8,
-    id: u32,
-    arg: u32,
-    len: usize,
-) {
+pub(crate) fn put_header(buffer: &mut Vec<u8>, kind: u8, flags: u8, id: u32, arg: u32, len: usize) {
     let len = u32::try_from(len).expect("a frame is short");
     buffer.extend(len.to_be_bytes());
     buffer.extend([kind, flags, 0, 0]);

@@ -1,4 +1,4 @@
-//! Blocking sockets and threads, W1 and W2 only: it shows whether raw-tokio is a straight ruler.
+//! Blocking sockets and threads, one connection only: it shows whether raw-tokio is a straight ruler.
 
 use super::raw_tokio::wire::{HEADER, REQUEST, RESPONSE, method, put_header};
 use harness::{
@@ -11,7 +11,7 @@ use std::time::Instant;
 /// A batch of more must not fill both sockets: nobody would read.
 const MOST_IN_FLIGHT: usize = 256;
 
-pub(crate) fn subject() -> Subject {
+pub fn subject() -> Subject {
     Subject {
         name: "raw-std",
         serve: || {
@@ -31,8 +31,13 @@ pub(crate) fn subject() -> Subject {
 }
 
 async fn ask(ask: Ask) -> Result<Measured> {
-    let Shape::Closed { call: Call::Text, connections: 1, in_flight } = ask.shape else {
-        return Err(Unsupported.into());
+    let in_flight = match ask.shape {
+        Shape::Closed { call, connections: 1, in_flight }
+            if matches!(call, Call::Text | Call::Batch) =>
+        {
+            in_flight * call.weight()
+        }
+        _ => return Err(Unsupported.into()),
     };
     if in_flight > MOST_IN_FLIGHT {
         return Err(Unsupported.into());
