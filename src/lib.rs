@@ -37,7 +37,8 @@
 //! - A [`Peer`] is one connection, or one that comes again; a client made from it
 //!   (`GreeterClient::new(&peer)`) calls the other end, and [`Connect::serve`] answers it.
 //! - [`Call`] is the future of one call; it ends in a result or in a [`CallError`], which says what
-//!   happened and whether the handler may have run. A [`CallHandle`] cancels it from elsewhere.
+//!   happened and whether the handler may have run. A [`CallHandle`] cancels it from elsewhere. A
+//!   [`batch`](fn@batch) is many of them that are awaited together.
 //! - A method may take an [`Rx`] of items, and may answer with any [`Stream`]; its caller reads a
 //!   [`Streaming`]. [`stream`] has a few helpers.
 //! - A handler that asks for a [`Context`] learns who calls, until when, and with which [`Metadata`];
@@ -70,10 +71,10 @@ pub use rpc_core::{
 pub use rpc_core::{assert_round_trip, assert_wire};
 pub use rpc_macros::{Schema, data, service};
 pub use rpc_net::{
-    Address, Attach, Authenticate, Backoff, Bind, Bound, Call, CallHandle, CallInfo, Cancelled,
-    Closed, Connect, ConnectionInfo, Context, Error, Identity, MethodStats, Observer, Peer,
-    PeerInfo, Reconnect, Refused, Report, Returned, Role, Rx, Server, Service, Services,
-    SocketOptions, Stats, Stream, Streaming, Tokens, Waits, WithMetadata, attach, blocking,
+    Address, Attach, Authenticate, Backoff, Batch, Bind, Bound, Call, CallHandle, CallInfo,
+    Cancelled, Closed, Connect, ConnectionInfo, Context, Error, Identity, MethodStats, Observer,
+    Peer, PeerInfo, Reconnect, Refused, Report, Returned, Role, Rx, Server, Service, Services,
+    SocketOptions, Stats, Stream, Streaming, Tokens, Waits, WithMetadata, attach, batch, blocking,
     connect, connect_lazy, memory, stream, tokens,
 };
 

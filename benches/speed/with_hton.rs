@@ -1,4 +1,4 @@
-//! The workloads as a user of hton would write them: one task for each call in flight.
+//! The workloads as a user of hton would write them: one task for each call in flight, or one batch of them.
 
 use crate::Failure;
 use crate::workload::Workload;
@@ -46,6 +46,10 @@ pub(crate) async fn ask(
     let end = begin + time;
     for _ in 0..workload.connections {
         let echo = EchoClient::connect(addr).await?;
+        if workload.batched {
+            callers.spawn(batches(echo, workload, begin, end));
+            continue;
+        }
         for _ in 0..workload.in_flight {
             callers.spawn(call(echo.clone(), workload, begin, end));
         }
@@ -79,6 +83,29 @@ async fn call(
             }
             calls += 1;
         }
+        let now = Instant::now();
+        if now < begin {
+            calls = 0;
+        } else if now >= end {
+            return Ok(calls);
+        }
+    }
+}
+
+async fn batches(
+    echo: EchoClient,
+    workload: &'static Workload,
+    begin: Instant,
+    end: Instant,
+) -> Result<u64, hton::CallError> {
+    let expected = workload.payload();
+    let mut texts = vec![expected.clone(); workload.in_flight];
+    let mut calls = 0;
+    loop {
+        let results = hton::batch(texts.drain(..).map(|text| echo.text(text))).await;
+        texts.extend(results.into_iter().collect::<Result<Vec<_>, _>>()?);
+        assert!(texts.iter().all(|text| *text == expected), "a text came back changed");
+        calls += workload.in_flight as u64;
         let now = Instant::now();
         if now < begin {
             calls = 0;

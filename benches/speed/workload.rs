@@ -8,25 +8,24 @@ pub(crate) struct Workload {
     pub(crate) connections: usize,
     pub(crate) in_flight: usize,
     pub(crate) bytes: usize,
+    /// One batch after the other instead of a task for each call.
+    pub(crate) batched: bool,
 }
 
-pub(crate) const ALL: [Workload; 4] = [
-    Workload { name: "W1", text: "ping-pong, 32 B", connections: 1, in_flight: 1, bytes: 32 },
-    Workload { name: "W2", text: "128 in flight, 32 B", connections: 1, in_flight: 128, bytes: 32 },
-    Workload {
-        name: "W3",
-        text: "32 connections × 16, 32 B",
-        connections: 32,
-        in_flight: 16,
-        bytes: 32,
-    },
-    Workload {
-        name: "W4",
-        text: "4 in flight, 1 MiB",
-        connections: 1,
-        in_flight: 4,
-        bytes: 1 << 20,
-    },
+const fn of(
+    name: &'static str,
+    text: &'static str,
+    [connections, in_flight, bytes]: [usize; 3],
+) -> Workload {
+    Workload { name, text, connections, in_flight, bytes, batched: false }
+}
+
+pub(crate) const ALL: [Workload; 5] = [
+    of("W1", "ping-pong, 32 B", [1, 1, 32]),
+    of("W2", "128 in flight, 32 B", [1, 128, 32]),
+    Workload { batched: true, ..of("W2b", "batches of 128, 32 B", [1, 128, 32]) },
+    of("W3", "32 connections × 16, 32 B", [32, 16, 32]),
+    of("W4", "4 in flight, 1 MiB", [1, 4, 1 << 20]),
 ];
 
 impl Workload {

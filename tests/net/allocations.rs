@@ -47,6 +47,33 @@ fn a_call_of_a_borrowed_text_allocates_what_the_handler_makes_of_it() {
     assert!(asked < 2 * CALLS + CALLS / 100, "{asked} allocations for {CALLS} calls");
 }
 
+/// How often ten batches of a hundred calls allocate, at both ends together.
+fn allocations_in_batches<T: Send + 'static>(ask: impl Fn(&CalcClient) -> hton::Call<T>) -> usize {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let server = runtime.block_on(serve());
+    let calc = runtime.block_on(client(&server));
+    let calls = || {
+        runtime.block_on(async {
+            for _ in 0..10 {
+                let results = hton::batch((0..CALLS / 10).map(|_| ask(&calc))).await;
+                assert!(results.iter().all(Result::is_ok));
+            }
+        });
+    };
+    calls(); // Buffers and tables grow to what is needed.
+    alloc_counter::measure(calls).1.allocations
+}
+
+#[test]
+fn a_batch_allocates_for_itself_and_nothing_for_its_calls_but_their_values() {
+    let each = 14; // Tables of its calls, of how they are read, and of how they ended.
+    let asked = allocations_in_batches(|calc| calc.add(1, 2));
+    assert!(asked <= 10 * each, "{asked} allocations for 10 batches of {} calls", CALLS / 10);
+    let asked = allocations_in_batches(|calc| calc.echo("thirty-two bytes of a small text".into()));
+    assert!(asked <= 3 * CALLS + 10 * each, "{asked} allocations for {CALLS} calls");
+    assert!(asked >= 3 * CALLS, "{asked} allocations are too few to be true");
+}
+
 #[test]
 fn the_items_of_a_stream_allocate_nothing() {
     const ITEMS: u64 = 20_000;

@@ -1,6 +1,7 @@
 //! Promises that are kept over real sockets. What needs no socket is tested beside the machine.
 
 mod allocations;
+mod batch;
 mod blocking;
 mod both_ways;
 mod calls;

@@ -381,7 +381,7 @@ async fn a_method_that_computes_for_long_is_found_among_light_ones() {
 }
 
 /// A stream that counts how often it is written to.
-struct CountedWrites(tokio::io::DuplexStream, Arc<AtomicUsize>);
+pub(crate) struct CountedWrites(pub(crate) tokio::io::DuplexStream, pub(crate) Arc<AtomicUsize>);
 
 impl AsyncRead for CountedWrites {
     fn poll_read(

@@ -1,9 +1,11 @@
 //! Calls and streams that block their thread.
 
+use super::Awaited;
 use super::background::enter;
 use super::park::{Hook, Parker, Watch, Woken, after};
 use super::place::Place;
-use crate::call::{Call, Inner, WithMetadata};
+use crate::batch::Batch;
+use crate::call::{Call, WithMetadata};
 use crate::stream::Streaming;
 use rpc_core::{CallError, Code, Metadata};
 use std::convert::Infallible;
@@ -23,8 +25,8 @@ trait Waited {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Self::Output>;
 
-    /// The call that it belongs to. Once that has ended, `poll` is ready.
-    fn call(&mut self) -> &mut Inner;
+    /// The call, or the calls, that it belongs to. Once that has ended, `poll` is ready.
+    fn call(&mut self) -> &mut impl Awaited;
 }
 
 impl<T, E> Waited for Call<T, E> {
@@ -34,7 +36,7 @@ impl<T, E> Waited for Call<T, E> {
         Future::poll(Pin::new(self), cx)
     }
 
-    fn call(&mut self) -> &mut Inner {
+    fn call(&mut self) -> &mut impl Awaited {
         &mut self.inner
     }
 }
@@ -46,7 +48,7 @@ impl<T, E> Waited for WithMetadata<T, E> {
         Future::poll(Pin::new(self), cx)
     }
 
-    fn call(&mut self) -> &mut Inner {
+    fn call(&mut self) -> &mut impl Awaited {
         &mut self.call.inner
     }
 }
@@ -58,8 +60,20 @@ impl<T, E> Waited for Streaming<T, E> {
         self.poll_recv(cx)
     }
 
-    fn call(&mut self) -> &mut Inner {
+    fn call(&mut self) -> &mut impl Awaited {
         &mut self.call
+    }
+}
+
+impl<T, E> Waited for Batch<T, E> {
+    type Output = Vec<Result<T, CallError<E>>>;
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Future::poll(Pin::new(self), cx)
+    }
+
+    fn call(&mut self) -> &mut impl Awaited {
+        &mut self.members
     }
 }
 
@@ -108,6 +122,28 @@ impl<T, E> Call<T, E> {
         hook: impl FnMut() -> ControlFlow<()> + Send,
     ) -> Result<T, CallError<E>> {
         let mut watch = Watch::over(&mut self.inner, Some((every, Box::new(hook))));
+        wait(&mut self, &mut watch)
+    }
+}
+
+impl<T, E> Batch<T, E> {
+    /// Blocks this thread until the last of the calls has ended, as [`Call::wait`] does for one.
+    ///
+    /// The calls' own time limits hold whether or not anybody runs the connection. Where blocking is not
+    /// allowed each of them fails with [`Code::FAILED_PRECONDITION`], not executed.
+    ///
+    /// ```
+    /// # fn example(add: impl Fn(u32) -> rpc_net::Call<u32>) {
+    /// let sums = rpc_net::batch((0..100).map(add)).wait();
+    /// assert_eq!(sums.len(), 100);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If decoding a value, or the own stream of a call, panics.
+    pub fn wait(mut self) -> Vec<Result<T, CallError<E>>> {
+        let mut watch = Watch::over(&mut self.members, None);
         wait(&mut self, &mut watch)
     }
 }
@@ -175,10 +211,9 @@ impl<T, E> fmt::Debug for Items<T, E> {
 
 impl<'a> Watch<'a> {
     /// Watches over a call that begins to be waited for now.
-    fn over(call: &mut Inner, hook: Option<(Duration, Box<Hook<'a>>)>) -> Self {
+    fn over(call: &mut impl Awaited, hook: Option<(Duration, Box<Hook<'a>>)>) -> Self {
         // One more, because a connection counts in whole milliseconds and must not be early.
-        let timeout = call.outgoing().and_then(|call| call.timeout());
-        let deadline = timeout.map(|timeout| after(timeout + Duration::from_millis(1)));
+        let deadline = call.timeout().map(|timeout| after(timeout + Duration::from_millis(1)));
         Self { deadline, hook, ..Self::default() }
     }
 }
@@ -188,7 +223,7 @@ fn wait<W: Waited>(waited: &mut W, watch: &mut Watch<'_>) -> W::Output {
     let waker = Waker::from(Arc::clone(&parker));
     let mut cx = Context::from_waker(&waker);
     // Looking at a call that is sent already blocks nobody.
-    if waited.call().outgoing().is_none() {
+    if waited.call().is_sent() {
         if let Poll::Ready(output) = waited.poll(&mut cx) {
             return output;
         }
@@ -225,7 +260,7 @@ fn run<W: Waited>(
         }
         match watch.park(parker, waited.call().link()) {
             Woken::Awake => {}
-            Woken::Cancelled => waited.call().handle().cancel(),
+            Woken::Cancelled => waited.call().cancel(),
             Woken::Ends(code, text) => waited.call().end(code, text),
         }
     }

@@ -43,6 +43,7 @@
 //! for long in a handler holds up the others; a program with such handlers should bring a multi-thread
 //! runtime.
 
+mod awaited;
 mod background;
 mod calls;
 mod message;
@@ -53,4 +54,5 @@ pub use background::{bind, connect, wait};
 pub use calls::Items;
 pub use message::{Connection, Listener, ReadHalf, Socket, WriteHalf};
 
+pub(crate) use awaited::Awaited;
 pub(crate) use background::enter;

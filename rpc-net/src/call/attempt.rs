@@ -3,14 +3,15 @@
 use super::Ending;
 use super::outgoing::{Kind, Outgoing};
 use crate::buffers;
-use crate::link::{self, Flow, Left, Link, Place, State, Ticket, Waiter};
+use crate::link::{self, Flow, Left, Link, Place, State, Ticket, Told, Waiter};
 use rpc_core::connection::{NewCall, Refusal, Shape};
 use rpc_core::{CallId, Code, Executed, Time};
 use std::sync::Arc;
 use std::task::Waker;
 
 /// Why a call could not be opened.
-pub(super) enum Unopened {
+#[derive(Debug)]
+pub(crate) enum Unopened {
     Late,
     LineFull(usize),
     Nested,
@@ -19,7 +20,7 @@ pub(super) enum Unopened {
 }
 
 impl Unopened {
-    pub(super) fn ending(self) -> Ending {
+    pub(crate) fn ending(self) -> Ending {
         let (code, text) = match self {
             Self::Late => {
                 let text = "the deadline passed while the call waited for others to end";
@@ -72,16 +73,16 @@ type Attempted = (Result<Option<Opened>, Unopened>, After);
 
 /// Whom it concerns, for after the lock.
 #[derive(Default)]
-pub(super) struct After {
-    left: Left,
+pub(crate) struct After {
+    pub(crate) left: Left,
     /// To be woken.
-    driver: Option<Waker>,
+    pub(crate) driver: Option<Waker>,
     /// To be dropped.
-    old: Option<Waker>,
+    pub(crate) old: Option<Waker>,
 }
 
 impl After {
-    pub(super) fn run(self) {
+    pub(crate) fn run(self) {
         link::wake(self.left.next);
         link::wake(self.driver);
         drop((self.left.own, self.old));
@@ -159,19 +160,14 @@ impl Attempt<'_> {
                 Shape::Stream { items_out: pump.is_some(), items_in: inflow.is_some() }
             }
         };
-        let new = NewCall {
-            method: call.method.id(),
-            signature: call.signature,
-            deadline: self.deadline,
-            metadata: call.metadata.as_wire(),
-            payload: &mut call.payload,
-            shape,
-        };
-        if let Kind::OneWay = call.kind {
+        let is_oneway = call.is_oneway();
+        let new = call.as_new(self.deadline, shape);
+        if is_oneway {
             let position = state.machine.oneway(self.now, new)?;
             return Ok(Opened::OneWay(state.leaving.join(position, self.deadline, waker)));
         }
-        let waiter = Waiter { waker: waker.clone(), ending: None, buffer: buffers::take() };
+        let told = Told::Task(waker.clone());
+        let waiter = Waiter { told, ending: None, buffer: buffers::take() };
         let id = state.machine.call(self.now, new, waiter).map_err(|refused| {
             buffers::give(refused.waiter.buffer);
             refused.reason
@@ -184,5 +180,19 @@ impl Attempt<'_> {
             state.flows.insert(id, Flow::new(inflow));
         }
         Ok(Opened::Call(id))
+    }
+}
+
+impl Outgoing {
+    /// The call, as the machine takes it.
+    pub(crate) fn as_new(&mut self, deadline: Option<Time>, shape: Shape) -> NewCall<'_> {
+        NewCall {
+            method: self.method.id(),
+            signature: self.signature,
+            deadline,
+            metadata: self.metadata.as_wire(),
+            payload: &mut self.payload,
+            shape,
+        }
     }
 }

@@ -87,6 +87,11 @@ impl Ending {
         Self { said, ..Self::here(Code::OK, Executed::Maybe, String::new()) }
     }
 
+    /// Nobody knows how the call ended.
+    pub(crate) fn lost() -> Self {
+        Self::here(Code::INTERNAL, Executed::Maybe, "the call was lost")
+    }
+
     /// The call cannot be sent, now or later.
     pub(crate) fn never(code: Code, reason: impl Into<String>) -> Self {
         Self { retry: Retry::Never, ..Self::here(code, Executed::No, reason) }

@@ -14,6 +14,7 @@ mod outgoing;
 mod raw;
 mod within;
 
+pub(crate) use attempt::{After, Unopened};
 pub use ending::Ending;
 pub(crate) use ending::{Message, Said, is_unbegun};
 pub use handle::CallHandle;
@@ -43,6 +44,9 @@ use tokio::runtime::Handle;
 
 /// How a stub reads what came back.
 pub(crate) type Decode<T, E> = fn(Outcome<'_>) -> Result<T, CallError<E>>;
+
+/// Why a call ended whose handle cancelled it.
+pub(crate) const CANCELLED: &str = "the call was cancelled through its handle";
 
 /// A call that is carried by something else than one connection alone.
 pub(crate) type Carried = Pin<Box<dyn Future<Output = Ending> + Send>>;
@@ -80,7 +84,7 @@ pub(crate) trait Via: Send + Sync {
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Call<T, E = Infallible> {
     pub(crate) inner: Inner,
-    decode: Decode<T, E>,
+    pub(crate) decode: Decode<T, E>,
 }
 
 /// A call whose types are forgotten.
@@ -267,7 +271,7 @@ impl Inner {
 
     /// Runs the call to its end. Ready once.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
-        if self.handle.get().is_some_and(|handle| handle.poll_cancelled(cx)) {
+        if self.poll_cancelled(cx) {
             return self.cancelled();
         }
         if let Road::Waiting(call, via) = &mut self.road {
@@ -288,9 +292,41 @@ impl Inner {
         Poll::Ready(ending)
     }
 
+    /// The call, if it goes over one connection alone.
+    #[inline]
+    pub(crate) fn raw(&mut self) -> Option<&mut RawCall> {
+        match &mut self.road {
+            Road::Raw(call) => Some(call),
+            Road::Waiting(..) | Road::Carried(_) | Road::Spoiled(_) | Road::Done => None,
+        }
+    }
+
+    /// Whether it has a handle, which may cancel it.
+    pub(crate) fn has_handle(&self) -> bool {
+        self.handle.get().is_some()
+    }
+
+    /// Whether its handle has cancelled it; if not, `cx` is woken when it does.
+    pub(crate) fn poll_cancelled(&self, cx: &Context<'_>) -> bool {
+        self.handle.get().is_some_and(|handle| handle.poll_cancelled(cx))
+    }
+
+    /// Those who opened the call in its stead know how it ended.
+    pub(crate) fn settle(&mut self, code: Code) {
+        if let Road::Raw(call) = &mut self.road {
+            call.settle(code);
+        }
+        self.road = Road::Done;
+    }
+
+    /// As [`end`](Self::end), for a call that others have opened in its stead, or would have.
+    pub(crate) fn end_for(&mut self, ending: Ending) {
+        self.settle(ending.code());
+        self.road = Road::Spoiled(Some(ending));
+    }
+
     fn cancelled(&mut self) -> Poll<Ending> {
-        let text = "the call was cancelled through its handle";
-        self.cut(Code::CANCELLED, text).map_or(Poll::Pending, Poll::Ready)
+        self.cut(Code::CANCELLED, CANCELLED).map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Ends the call here and now. `None` if it has ended.
@@ -316,6 +352,11 @@ impl Inner {
     /// Whether it was told how the call ended.
     pub(crate) const fn has_ended(&self) -> bool {
         matches!(self.road, Road::Done)
+    }
+
+    /// Whether it is known how the call ends, and was not told.
+    pub(crate) const fn is_spoiled(&self) -> bool {
+        matches!(self.road, Road::Spoiled(_))
     }
 
     /// Whether it needs a runtime to begin, because what is to carry it has none yet.

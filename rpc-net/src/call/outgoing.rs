@@ -113,6 +113,11 @@ impl Outgoing {
         matches!(self.kind, Kind::OneWay)
     }
 
+    /// Whether one message goes and one answer comes.
+    pub(crate) const fn is_unary(&self) -> bool {
+        matches!(self.kind, Kind::Unary)
+    }
+
     /// Whether items go with it, in one direction or in both.
     #[must_use]
     pub const fn has_streams(&self) -> bool {

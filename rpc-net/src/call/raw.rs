@@ -5,7 +5,7 @@ use super::attempt::{Attempt, Opened};
 use super::outgoing::{Kind, Outgoing, Sending};
 use crate::buffers;
 use crate::events::{Ongoing, Role, Watched};
-use crate::link::{self, Link, Place, Ticket, Written};
+use crate::link::{self, Link, Place, Ticket, Told, Written};
 use crate::peer::Handle;
 use crate::scope::Scope;
 use crate::stream::Pumped;
@@ -93,20 +93,64 @@ impl RawCall {
         }
     }
 
-    /// Tries to open the call. After `Ok` it stands in line or is open.
-    fn open(&mut self, cx: &Context<'_>) -> Result<(), Ending> {
+    /// Tells whoever observes the call that it begins: once.
+    pub(crate) fn begin(&mut self) {
+        if let (Stage::Unsent { call, .. }, None) = (&self.stage, &self.observed) {
+            let watched = self.handle.link.about.watched();
+            let begin = |to: &Watched| Box::new(to.begin(Role::Asking, call.method));
+            self.observed = watched.map(begin);
+        }
+    }
+
+    /// Fixes until when the call may take: by its own limit, one that was fixed before, and that of the
+    /// handler that makes it.
+    pub(crate) fn fix_deadline(&mut self, now: Time, scope: Option<Scope>) {
         let link = &self.handle.link;
-        let now = link.now_at_latest();
-        let scope = Scope::current();
-        let Stage::Unsent { call, place, deadline } = &mut self.stage else {
-            return Ok(());
-        };
-        if place.is_none() && deadline.is_none() {
+        if let Stage::Unsent { call, place: None, deadline: deadline @ None } = &mut self.stage {
             let own = call.timeout_ms.map(|ms| now.plus_millis(ms.into()));
             let inherited = scope.and_then(|scope| scope.deadline);
             let fixed = [call.deadline, inherited].into_iter().flatten().min();
             *deadline = own.into_iter().chain(fixed.map(|at| link.moment(at))).min();
         }
+    }
+
+    /// The handle of its connection, if others may open the call in its stead: a unary one that was never
+    /// polled.
+    pub(crate) fn as_fresh(&self) -> Option<&Arc<Handle>> {
+        match &self.stage {
+            Stage::Unsent { call, place: None, deadline: None } if call.is_unary() => {
+                Some(&self.handle)
+            }
+            _ => None,
+        }
+    }
+
+    /// The call, and until when it may take, for those who open it in its stead.
+    #[inline]
+    pub(crate) fn unsent(&mut self) -> Option<(&mut Outgoing, Option<Time>)> {
+        match &mut self.stage {
+            Stage::Unsent { call, deadline, .. } => Some((call, *deadline)),
+            _ => None,
+        }
+    }
+
+    /// Others opened it, and know how it ended.
+    pub(crate) fn settle(&mut self, code: Code) {
+        self.stage = Stage::Done;
+        if let Some(observed) = self.observed.take() {
+            observed.end(code);
+        }
+    }
+
+    /// Tries to open the call. After `Ok` it stands in line or is open.
+    fn open(&mut self, cx: &Context<'_>) -> Result<(), Ending> {
+        let now = self.handle.link.now_at_latest();
+        let scope = Scope::current();
+        self.fix_deadline(now, scope);
+        let link = &self.handle.link;
+        let Stage::Unsent { call, place, deadline } = &mut self.stage else {
+            return Ok(());
+        };
         let attempt = Attempt { now, deadline: *deadline, link, nested: scope.is_some() };
         let mut state = link.lock();
         let (tried, after) = attempt.run(&mut state, call, place, cx.waker());
@@ -207,12 +251,12 @@ impl RawCall {
 fn ending(link: &Link, id: CallId, cx: &Context<'_>) -> Poll<Ending> {
     let mut state = link.lock();
     let Some(waiter) = state.machine.waiter(id) else {
-        return Poll::Ready(lost());
+        return Poll::Ready(Ending::lost());
     };
     if waiter.ending.is_none() {
-        if !waiter.waker.will_wake(cx.waker()) {
+        if !waiter.told.task().is_some_and(|same| same.will_wake(cx.waker())) {
             // The old waker's drop is its runtime's code: it must not run under the lock.
-            let old = std::mem::replace(&mut waiter.waker, cx.waker().clone());
+            let old = std::mem::replace(&mut waiter.told, Told::Task(cx.waker().clone()));
             drop(state);
             drop(old);
         }
@@ -224,11 +268,7 @@ fn ending(link: &Link, id: CallId, cx: &Context<'_>) -> Poll<Ending> {
         buffers::give(std::mem::take(&mut waiter.buffer));
         waiter.ending
     });
-    Poll::Ready(ending.unwrap_or_else(lost))
-}
-
-fn lost() -> Ending {
-    Ending::here(Code::INTERNAL, Executed::Maybe, "the call was lost")
+    Poll::Ready(ending.unwrap_or_else(Ending::lost))
 }
 
 impl Future for RawCall {
@@ -237,12 +277,8 @@ impl Future for RawCall {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ending> {
         let this = &mut *self;
         let mut ended = None;
-        if let Stage::Unsent { call, .. } = &this.stage {
-            if this.observed.is_none() {
-                let watched = this.handle.link.about.watched();
-                let begin = |to: &Watched| Box::new(to.begin(Role::Asking, call.method));
-                this.observed = watched.map(begin);
-            }
+        if let Stage::Unsent { .. } = &this.stage {
+            this.begin();
             ended = this.open(cx).err();
         }
         let polled = match (&mut this.stage, ended) {

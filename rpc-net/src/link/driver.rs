@@ -16,7 +16,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Turns that are taken in a row before other tasks of the thread get theirs.
@@ -284,11 +284,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         while let Some(expiry) = state.machine.expire(now) {
             match expiry {
                 Expiry::Call { id } => {
-                    if let Some(waiter) = state.machine.waiter(id) {
+                    let State { machine, crews, .. } = &mut *state;
+                    if let Some(waiter) = machine.waiter(id) {
                         let text = "the deadline passed";
                         waiter.lose(Code::DEADLINE_EXCEEDED, Executed::Maybe, text);
-                        let waker = std::mem::replace(&mut waiter.waker, Waker::noop().clone());
-                        self.desk.after.wakers.push(waker);
+                        self.desk.after.wakers.extend(crews.tell(&mut waiter.told));
                     }
                     self.desk.after.flows.extend(state.end_flow(id));
                 }

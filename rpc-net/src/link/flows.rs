@@ -99,7 +99,7 @@ impl State {
             flow.stopped = true;
             flow.writer.take()
         });
-        [writer, self.machine.waiter(id).map(|waiter| waiter.waker.clone())]
+        [writer, self.machine.waiter(id).and_then(|waiter| waiter.told.task().cloned())]
     }
 
     /// Whether the peer still wants items of this call.

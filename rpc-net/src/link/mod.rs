@@ -3,6 +3,7 @@
 //! Nothing of the user runs under the lock: no waker, no handler, no `Serialize`, no `Drop`.
 
 mod about;
+mod crews;
 mod crowd;
 mod desk;
 mod driver;
@@ -11,6 +12,7 @@ mod handlers;
 mod io;
 mod lanes;
 mod leaving;
+mod lines;
 mod mourning;
 mod queue;
 #[cfg(all(test, hton_shuttle))]
@@ -22,11 +24,12 @@ mod woken;
 
 pub use about::Closed;
 pub(crate) use about::{About, Counted, Manners, Presence};
+pub(crate) use crews::{CrewId, Crews, Told};
 pub(crate) use crowd::{Crowd, Opening};
 pub(crate) use driver::drive;
 pub(crate) use flows::Flow;
 pub(crate) use leaving::{Ticket, Written};
-pub(crate) use queue::{Left, Place};
+pub(crate) use queue::{Left, Many, Place};
 pub(crate) use returning::drive_and_return;
 
 use crate::call::{Ending, Message, Said};
@@ -38,8 +41,8 @@ use bytes::Bytes;
 use desk::After;
 use handlers::Done;
 use leaving::Leaving;
+use lines::Lines;
 use mourning::Mourners;
-use queue::Lines;
 use rpc_core::archive::DecodeLimits;
 use rpc_core::connection::{self, Connection, HelloExtras, Inbound, Response};
 use rpc_core::frame::{AuthToken, Fault, FaultPlace};
@@ -73,6 +76,7 @@ pub(crate) struct State {
     /// How often the driver had its turn.
     turns: u64,
     pub(crate) lines: Lines,
+    pub(crate) crews: Crews,
     /// One-way calls that wait until they are written.
     pub(crate) leaving: Leaving,
     /// Streaming calls of both sides.
@@ -109,10 +113,10 @@ pub(crate) struct State {
     drain_by: Option<Time>,
 }
 
-/// What waits in a call's slot: whom to wake, and then how the call ended.
+/// What waits in a call's slot: who is told, and then how the call ended.
 #[derive(Debug)]
 pub(crate) struct Waiter {
-    pub(crate) waker: Waker,
+    pub(crate) told: Told,
     pub(crate) ending: Option<Ending>,
     /// Where a small answer is copied to; comes with the call, so that threads keep their stock.
     pub(crate) buffer: Vec<u8>,
@@ -139,6 +143,7 @@ impl Link {
             driver: None,
             turns: 0,
             lines: Lines::default(),
+            crews: Crews::default(),
             leaving: Leaving::default(),
             flows: HashMap::new(),
             unwanted: Vec::new(),
@@ -330,7 +335,8 @@ impl State {
 
     /// Puts the peer's answer into the slot of its call. Returns whom to wake.
     pub(crate) fn answered(&mut self, id: CallId, response: Response<'_>) -> Option<Waker> {
-        let waiter = self.machine.waiter(id)?;
+        let Self { machine, crews, .. } = self;
+        let waiter = machine.waiter(id)?;
         let message = match response.message {
             None => Message::Missing,
             Some(Inbound::Gathered(bytes)) => Message::Shared(bytes),
@@ -355,15 +361,15 @@ impl State {
             handle: None,
             said: Said::There(message),
         });
-        Some(std::mem::replace(&mut waiter.waker, Waker::noop().clone()))
+        crews.tell(&mut waiter.told)
     }
 
     /// Ends every call that waits in a slot and will get no answer.
     fn lose_calls(&mut self, reason: &str, after: &mut After) {
-        let Self { machine, flows, .. } = self;
+        let Self { machine, flows, crews, .. } = self;
         machine.fail_calls(|id, waiter, executed| {
             waiter.lose(Code::UNAVAILABLE, executed, reason);
-            after.wakers.push(std::mem::replace(&mut waiter.waker, Waker::noop().clone()));
+            after.wakers.extend(crews.tell(&mut waiter.told));
             after.flows.extend(flows.remove(&id));
         });
     }

@@ -1,79 +1,15 @@
-//! Calls that wait, in order, until the peer's limit allows them.
+//! One line of calls that wait, in order, until the peer's limit allows them.
 
-use crate::call::Kind;
 use rpc_core::Time;
 use std::collections::VecDeque;
 use std::task::Waker;
 
-/// One line for each kind of call, because the peer limits each apart: who waits in one must not hold up
-/// another.
-#[derive(Debug, Default)]
-pub(crate) struct Lines {
-    calls: Queue,
-    streams: Queue,
-    oneways: Queue,
-}
-
-impl Lines {
-    /// The line of this kind of call.
-    pub(crate) const fn of(&mut self, kind: &Kind) -> &mut Queue {
-        match kind {
-            Kind::Unary => &mut self.calls,
-            Kind::Streams { .. } => &mut self.streams,
-            Kind::OneWay => &mut self.oneways,
-        }
-    }
-
-    fn all(&self) -> [&Queue; 3] {
-        [&self.calls, &self.streams, &self.oneways]
-    }
-
-    /// How many calls wait.
-    pub(crate) fn len(&self) -> usize {
-        self.all().map(|line| line.waiting.len()).iter().sum()
-    }
-
-    /// A call of this side has ended: whom to wake, in each line the first who was not called yet. It is not
-    /// known whose place became free; who finds none goes on waiting.
-    pub(crate) fn call(&mut self, wakers: &mut Vec<Waker>) {
-        // Mostly nobody waits, and this is asked for every answer.
-        if !self.calls.waiting.is_empty() {
-            wakers.extend(self.calls.call());
-        }
-        if !self.streams.waiting.is_empty() {
-            wakers.extend(self.streams.call());
-        }
-        if !self.oneways.waiting.is_empty() {
-            wakers.extend(self.oneways.first());
-        }
-    }
-
-    /// The wakers of those who stand first.
-    pub(crate) fn firsts(&self) -> impl Iterator<Item = Waker> {
-        self.all().into_iter().filter_map(Queue::first)
-    }
-
-    /// Everybody in every line.
-    pub(crate) fn everybody(&self) -> impl Iterator<Item = Waker> {
-        self.all().into_iter().flat_map(Queue::everybody)
-    }
-
-    /// See [`Queue::late`].
-    pub(crate) fn late(&mut self, now: Time, wakers: &mut Vec<Waker>) {
-        for line in [&mut self.calls, &mut self.streams, &mut self.oneways] {
-            wakers.append(&mut line.late(now));
-        }
-    }
-
-    /// A lower bound of the first moment at which somebody is late.
-    pub(crate) fn deadline(&self) -> Option<Time> {
-        self.all().into_iter().filter_map(Queue::deadline).min()
-    }
-}
-
 /// The line of waiting calls. Who stands first may try, and so may those behind it who were called, one
 /// for each place that became free: many answers that arrive together let as many calls leave together. A
 /// call that finds others waiting stands last.
+///
+/// Many calls that are awaited together have one place, and as many turns of it as they are: nobody behind
+/// them is called before they had these.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     waiting: VecDeque<Waiting>,
@@ -97,14 +33,38 @@ pub(crate) struct Left {
     pub(crate) own: Option<Waker>,
 }
 
+/// How many calls have one place, and how long they wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Many {
+    pub(crate) calls: usize,
+    /// No deadline of theirs is before this one.
+    pub(crate) first: Option<Time>,
+    /// All of them are late from here on; `None` = one has no deadline.
+    pub(crate) last: Option<Time>,
+}
+
 #[derive(Debug)]
 struct Waiting {
     place: Place,
     waker: Waker,
-    deadline: Option<Time>,
+    many: Many,
+    /// How many of them were called.
+    turns: usize,
+}
+
+impl Waiting {
+    /// It may try, in somebody's stead.
+    fn inherit(&mut self) -> Waker {
+        self.turns = self.turns.max(1);
+        self.waker.clone()
+    }
 }
 
 impl Queue {
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Whether a call with this place, or a new one, may try now.
     pub(crate) fn may_try(&self, place: Option<Place>) -> bool {
         match place {
@@ -113,20 +73,57 @@ impl Queue {
         }
     }
 
+    /// How many calls with this place, or new ones, may try now. The first may try them all.
+    pub(crate) fn turns(&self, place: Option<Place>) -> usize {
+        let Some(place) = place else {
+            return if self.waiting.is_empty() { usize::MAX } else { 0 };
+        };
+        match self.find(place) {
+            Some(0) => usize::MAX,
+            Some(n) if n < self.called => self.waiting.get(n).map_or(0, |waiting| waiting.turns),
+            _ => 0,
+        }
+    }
+
     /// Calls the next who was not called. Returns whom to wake.
-    fn call(&mut self) -> Option<Waker> {
-        let waker = self.waiting.get(self.called)?.waker.clone();
+    pub(super) fn call(&mut self) -> Option<Waker> {
+        let last = self.called.checked_sub(1).and_then(|n| self.waiting.get_mut(n));
+        if let Some(last) = last.filter(|last| last.turns < last.many.calls) {
+            // It was woken for its first turn.
+            last.turns += 1;
+            return None;
+        }
+        let next = self.waiting.get_mut(self.called)?;
+        next.turns = 1;
         self.called += 1;
-        Some(waker)
+        Some(next.waker.clone())
     }
 
     /// Joins the end of the line.
     pub(crate) fn join(&mut self, waker: &Waker, deadline: Option<Time>) -> Place {
+        self.join_many(waker, Many { calls: 1, first: deadline, last: deadline })
+    }
+
+    /// Joins the end of the line with so many calls.
+    pub(crate) fn join_many(&mut self, waker: &Waker, many: Many) -> Place {
         let place = Place(self.next);
         self.next += 1;
-        self.deadline = [self.deadline, deadline].into_iter().flatten().min();
-        self.waiting.push_back(Waiting { place, waker: waker.clone(), deadline });
+        self.note(many.first);
+        self.waiting.push_back(Waiting { place, waker: waker.clone(), many, turns: 0 });
         place
+    }
+
+    /// Somebody is late from here on.
+    fn note(&mut self, deadline: Option<Time>) {
+        self.deadline = [self.deadline, deadline].into_iter().flatten().min();
+    }
+
+    /// As [`stay`](Self::stay), with so many calls that are still not opened.
+    pub(crate) fn stay_many(&mut self, place: Place, waker: &Waker, many: Many) -> Option<Waker> {
+        let waiting = self.find(place).and_then(|n| self.waiting.get_mut(n))?;
+        waiting.many = many;
+        self.note(many.first);
+        self.stay(place, waker)
     }
 
     /// Keeps the place for another poll: there was no room, or it was not called. Returns a waker to be
@@ -156,18 +153,19 @@ impl Queue {
         let own = self.waiting.remove(n).map(|waiting| waiting.waker);
         let had_turn = n < self.called.max(1);
         self.called = self.called.min(self.waiting.len());
-        let next = self.waiting.get(self.called.saturating_sub(1)).filter(|_| had_turn);
-        Left { next: next.map(|next| next.waker.clone()), own }
+        let next = self.waiting.get_mut(self.called.saturating_sub(1)).filter(|_| had_turn);
+        Left { next: next.map(Waiting::inherit), own }
     }
 
     /// The waker of the first in line.
-    fn first(&self) -> Option<Waker> {
+    pub(super) fn first(&self) -> Option<Waker> {
         self.waiting.front().map(|first| first.waker.clone())
     }
 
     /// Takes everybody whose deadline has come out of the line: a caller who does not look must not
-    /// hold up the others. Returns whom to wake: them, and those to whom their turns go.
-    fn late(&mut self, now: Time) -> Vec<Waker> {
+    /// hold up the others. Of many calls with one place only the last deadline counts for that. Returns
+    /// whom to wake: them, those of whom some are late, and those to whom their turns go.
+    pub(super) fn late(&mut self, now: Time) -> Vec<Waker> {
         if self.deadline.is_none_or(|deadline| deadline > now) {
             return Vec::new();
         }
@@ -175,29 +173,34 @@ impl Queue {
         let (mut n, mut kept) = (0, 0);
         let mut wakers = Vec::new();
         self.waiting.retain_mut(|waiting| {
-            let late = waiting.deadline.is_some_and(|deadline| deadline <= now);
+            let Many { first, last, .. } = &mut waiting.many;
+            let late = last.is_some_and(|deadline| deadline <= now);
             if late {
                 wakers.push(std::mem::replace(&mut waiting.waker, Waker::noop().clone()));
-            } else if n < turns {
-                kept += 1;
+            } else {
+                kept += usize::from(n < turns);
+                if first.is_some_and(|deadline| deadline <= now) {
+                    *first = *last;
+                    wakers.push(waiting.waker.clone());
+                }
             }
             n += 1;
             !late
         });
-        self.deadline = self.waiting.iter().filter_map(|waiting| waiting.deadline).min();
+        self.deadline = self.waiting.iter().filter_map(|waiting| waiting.many.first).min();
         self.called = self.called.min(self.waiting.len());
-        let heirs = self.waiting.iter().take(turns).skip(kept);
-        wakers.extend(heirs.map(|waiting| waiting.waker.clone()));
+        let heirs = self.waiting.iter_mut().take(turns).skip(kept);
+        wakers.extend(heirs.map(Waiting::inherit));
         wakers
     }
 
     /// Everybody in line.
-    fn everybody(&self) -> impl Iterator<Item = Waker> {
+    pub(super) fn everybody(&self) -> impl Iterator<Item = Waker> {
         self.waiting.iter().map(|waiting| waiting.waker.clone())
     }
 
     /// A lower bound of the first moment at which somebody in line is late.
-    fn deadline(&self) -> Option<Time> {
+    pub(super) fn deadline(&self) -> Option<Time> {
         self.deadline
     }
 
@@ -235,6 +238,42 @@ mod tests {
         let left = queue.leave(first);
         assert!(left.next.is_some() && left.own.is_some());
         assert_eq!(queue.waiting.len(), 1);
+    }
+
+    #[test]
+    fn nobody_behind_many_is_called_before_they_had_their_turns() {
+        let mut queue = Queue::default();
+        let first = queue.join(Waker::noop(), None);
+        let of = |calls| Many { calls, first: None, last: None };
+        let many = queue.join_many(Waker::noop(), of(3));
+        let behind = queue.join(Waker::noop(), None);
+        assert!(queue.call().is_some() && queue.call().is_some());
+        // The second turn needs no second wake-up.
+        assert!(queue.call().is_none());
+        assert_eq!((queue.turns(Some(first)), queue.turns(Some(many))), (usize::MAX, 2));
+        assert_eq!((queue.turns(Some(behind)), queue.turns(None)), (0, 0));
+        queue.stay_many(many, Waker::noop(), of(1));
+        assert_eq!((queue.turns(Some(many)), queue.may_try(Some(first))), (0, true));
+        queue.opened(first);
+        assert_eq!(queue.turns(Some(many)), usize::MAX, "it is the first");
+        assert!(queue.call().is_some() && queue.call().is_some());
+        assert!(queue.may_try(Some(behind)) && queue.opened(many).next.is_none());
+    }
+
+    #[test]
+    fn many_stay_in_line_until_the_last_of_them_is_late() {
+        let at = |ms| Some(Time::from_millis(ms));
+        let mut queue = Queue::default();
+        queue.join_many(Waker::noop(), Many { calls: 2, first: at(5), last: at(9) });
+        let endless = queue.join_many(Waker::noop(), Many { calls: 2, first: at(5), last: None });
+        assert_eq!(queue.late(Time::from_millis(5)).len(), 2);
+        assert_eq!((queue.waiting.len(), queue.deadline()), (2, at(9)));
+        assert_eq!(queue.late(Time::from_millis(5)).len(), 0, "they are told once");
+        // One is late, and its turn goes to the other.
+        assert_eq!(queue.late(Time::from_millis(9)).len(), 2);
+        assert_eq!((queue.waiting.len(), queue.deadline()), (1, None));
+        queue.stay_many(endless, Waker::noop(), Many { calls: 1, first: at(11), last: at(11) });
+        assert_eq!(queue.deadline(), at(11));
     }
 
     /// A waker that counts in `woken`.

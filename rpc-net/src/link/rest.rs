@@ -7,6 +7,7 @@ impl Link {
     pub(crate) fn is_at_rest(&self) -> bool {
         let state = self.lock();
         let nobody_waits = state.lines.len() == 0
+            && state.crews.is_empty()
             && state.leaving.everybody().next().is_none()
             && state.congested.is_empty()
             && state.mourners.is_empty();

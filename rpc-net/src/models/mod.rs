@@ -7,6 +7,7 @@
 //! come out, and fails if its schedules never saw one of these. A failure tells the seed of its schedules;
 //! the variable `SHUTTLE_RANDOM_SEED` takes it.
 
+mod batch;
 mod calls;
 mod ends;
 mod feed;

@@ -113,6 +113,11 @@ impl harness::Client for EchoClient {
         Ok(self.records(records).await?)
     }
 
+    async fn texts(&self, texts: Vec<String>) -> Result<Vec<String>> {
+        let calls = texts.into_iter().map(|text| EchoClient::text(self, text));
+        Ok(hton::batch(calls).await.into_iter().collect::<Result<_, _>>()?)
+    }
+
     async fn download(&self, items: u64) -> Result<()> {
         let mut stream = EchoClient::download(self, items);
         for number in 0..items {
