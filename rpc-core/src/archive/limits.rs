@@ -63,9 +63,11 @@ impl From<&Limits> for DecodeLimits {
 /// What is left of the limits while one message is decoded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowance {
-    limits: DecodeLimits,
     memory_left: usize,
+    /// What was left at the beginning, for the errors.
+    budget: usize,
     depth_left: u16,
+    depth_limit: u16,
     /// Bytes of the place in memory that is already paid for and that the next value goes to.
     paid_place: usize,
 }
@@ -74,23 +76,27 @@ pub(super) struct Allowance {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Overdrawn {
     pub(super) wanted: usize,
+    pub(super) left: usize,
+    pub(super) budget: usize,
 }
+
+/// The levels that were left before a value began, to go back to when it has ended.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub(super) struct Level(u16);
 
 impl Allowance {
     pub(super) const fn new(limits: DecodeLimits) -> Self {
-        Self { limits, memory_left: limits.budget_bytes, depth_left: limits.depth, paid_place: 0 }
+        let (budget, depth) = (limits.budget_bytes, limits.depth);
+        Self { memory_left: budget, budget, depth_left: depth, depth_limit: depth, paid_place: 0 }
     }
 
-    pub(super) const fn limits(&self) -> DecodeLimits {
-        self.limits
+    pub(super) const fn depth_limit(&self) -> u16 {
+        self.depth_limit
     }
 
     pub(super) const fn depth_left(&self) -> u16 {
         self.depth_left
-    }
-
-    pub(super) const fn memory_left(&self) -> usize {
-        self.memory_left
     }
 
     #[inline]
@@ -100,14 +106,20 @@ impl Allowance {
                 self.memory_left = left;
                 Ok(())
             }
-            None => Err(Overdrawn { wanted: bytes }),
+            None => Err(Overdrawn { wanted: bytes, left: self.memory_left, budget: self.budget }),
         }
     }
 
-    /// The next value goes to a place of this size that its owner has paid for.
+    /// The next value goes to a place of the size of `T` that its owner has paid for.
     #[inline]
     pub(super) fn place<T>(&mut self) {
-        self.paid_place = size_of::<T>();
+        self.place_bytes(size_of::<T>());
+    }
+
+    /// As `place`, where only the size is known.
+    #[inline]
+    pub(super) fn place_bytes(&mut self, bytes: usize) {
+        self.paid_place = bytes;
     }
 
     /// A value of type `T` begins. When it is larger than the place it was to go to, it lies
@@ -121,22 +133,17 @@ impl Allowance {
         Ok(())
     }
 
-    /// One level deeper; `false` when that is too deep.
+    /// One level deeper; `None` when that is too deep.
     #[inline]
-    #[must_use]
-    pub(super) fn descend(&mut self) -> bool {
-        match self.depth_left.checked_sub(1) {
-            Some(left) => {
-                self.depth_left = left;
-                true
-            }
-            None => false,
-        }
+    pub(super) fn descend(&mut self) -> Option<Level> {
+        let before = Level(self.depth_left);
+        self.depth_left = self.depth_left.checked_sub(1)?;
+        Some(before)
     }
 
-    /// One level up, after a `descend` that was allowed.
+    /// Back to the level from which a `descend` led.
     #[inline]
-    pub(super) fn ascend(&mut self) {
-        self.depth_left = self.depth_left.saturating_add(1);
+    pub(super) fn ascend(&mut self, before: Level) {
+        self.depth_left = before.0;
     }
 }

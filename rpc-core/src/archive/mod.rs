@@ -39,6 +39,7 @@ pub mod bincode;
 #[doc(hidden)]
 pub mod check;
 pub mod context;
+mod element;
 mod error;
 mod kept;
 mod limits;

@@ -4,9 +4,11 @@
 
 use serde::de::{self, IntoDeserializer as _, Visitor};
 
+use super::element::Element;
 use super::error::{DecodeError, DecodeErrorKind as Kind};
+use super::limits::Level;
 use super::path::Segment;
-use super::reader::Reader;
+use super::reader::{Reader, over_budget};
 use super::source::Source;
 
 /// Most elements for which a collection may reserve space before they are decoded: 64 KiB for
@@ -15,20 +17,24 @@ const RESERVED_ELEMENTS_MAX: usize = 256;
 
 /// The elements of a sequence, or the entries of a map.
 #[derive(Debug)]
-pub(super) struct Elements<'a, S> {
+pub(super) struct Elements<'a, 'de, S> {
     reader: &'a mut Reader<S>,
+    /// What the reader has not given yet; it is told how far it is when it must know.
+    rest: &'de [u8],
     count: usize,
     left: usize,
     /// Memory that each element is charged for.
     element_bytes: usize,
+    level: Level,
 }
 
-impl<'a, 'de, S: Source<'de>> Elements<'a, S> {
+impl<'a, 'de, S: Source<'de>> Elements<'a, 'de, S> {
     #[inline]
     pub(super) fn begin<T>(reader: &'a mut Reader<S>) -> Result<Self, DecodeError> {
-        reader.descend::<T>()?;
+        let level = reader.descend::<T>()?;
         let count = reader.count()?;
-        Ok(Self { reader, count, left: count, element_bytes: 0 })
+        let rest = reader.source.ahead();
+        Ok(Self { reader, rest, count, left: count, element_bytes: 0, level })
     }
 
     /// Pays for this element and all that follow, which are of the same type; when one is larger
@@ -39,42 +45,56 @@ impl<'a, 'de, S: Source<'de>> Elements<'a, S> {
             return Ok(());
         }
         let more = element_bytes.saturating_sub(self.element_bytes);
-        self.reader.charge(self.left.saturating_mul(more))?;
+        let charged = self.reader.allowance.charge(self.left.saturating_mul(more));
+        charged.map_err(|overdrawn| over_budget(overdrawn, self.offset()))?;
         self.element_bytes = element_bytes;
         Ok(())
     }
 
     #[inline]
     fn read<T: de::DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, DecodeError> {
-        self.reader.allowance.place::<T::Value>();
-        seed.deserialize(&mut *self.reader)
+        let place_bytes = size_of::<T::Value>();
+        seed.deserialize(Element { reader: &mut *self.reader, rest: &mut self.rest, place_bytes })
     }
 
-    #[cold]
-    fn locate(&self, error: DecodeError, segment: fn(u64) -> Segment) -> DecodeError {
-        let index = self.count.saturating_sub(self.left) as u64;
-        let error = error.located(self.reader.source.offset());
-        error.within(segment(index))
+    /// The number of the element or entry that is read.
+    #[inline]
+    fn index(&self) -> u64 {
+        self.count.saturating_sub(self.left) as u64
     }
 
     #[inline]
-    pub(super) fn end(self) -> Result<(), DecodeError> {
-        self.reader.allowance.ascend();
-        if self.left == 0 {
-            return Ok(());
-        }
-        Err(self.not_taken())
+    fn offset(&mut self) -> u64 {
+        self.reader.source.rewind(self.rest);
+        self.reader.source.offset()
     }
 
-    #[cold]
-    fn not_taken(&self) -> DecodeError {
-        let (count, taken) = (self.count, self.count.saturating_sub(self.left));
-        let what = format!("the type takes {taken} of {count} elements");
-        DecodeError::new(Kind::Length, what, self.reader.source.offset())
+    /// What the type made of the elements.
+    #[inline]
+    pub(super) fn end<T>(mut self, value: Result<T, DecodeError>) -> Result<T, DecodeError> {
+        self.reader.source.rewind(self.rest);
+        let value = value?;
+        self.reader.allowance.ascend(self.level);
+        if self.left == 0 {
+            return Ok(value);
+        }
+        Err(not_taken(self.index(), self.count, self.offset()))
     }
 }
 
-impl<'de, S: Source<'de>> de::SeqAccess<'de> for &mut Elements<'_, S> {
+/// An error of a part, which has ended at `offset`, as one of the whole.
+#[cold]
+fn locate(error: DecodeError, offset: u64, segment: Segment) -> DecodeError {
+    error.located(offset).within(segment)
+}
+
+#[cold]
+fn not_taken(taken: u64, count: usize, offset: u64) -> DecodeError {
+    let what = format!("the type takes {taken} of {count} elements");
+    DecodeError::new(Kind::Length, what, offset)
+}
+
+impl<'de, S: Source<'de>> de::SeqAccess<'de> for &mut Elements<'_, 'de, S> {
     type Error = DecodeError;
 
     #[inline]
@@ -91,7 +111,7 @@ impl<'de, S: Source<'de>> de::SeqAccess<'de> for &mut Elements<'_, S> {
                 self.left = left;
                 Ok(Some(value))
             }
-            Err(error) => Err(self.locate(error, Segment::Index)),
+            Err(error) => Err(locate(error, self.offset(), Segment::Index(self.index()))),
         }
     }
 
@@ -101,7 +121,7 @@ impl<'de, S: Source<'de>> de::SeqAccess<'de> for &mut Elements<'_, S> {
     }
 }
 
-impl<'de, S: Source<'de>> de::MapAccess<'de> for &mut Elements<'_, S> {
+impl<'de, S: Source<'de>> de::MapAccess<'de> for &mut Elements<'_, 'de, S> {
     type Error = DecodeError;
 
     #[inline]
@@ -116,7 +136,7 @@ impl<'de, S: Source<'de>> de::MapAccess<'de> for &mut Elements<'_, S> {
         self.pay(size_of::<K::Value>())?;
         match self.read(seed) {
             Ok(key) => Ok(Some(key)),
-            Err(error) => Err(self.locate(error, Segment::Key)),
+            Err(error) => Err(locate(error, self.offset(), Segment::Key(self.index()))),
         }
     }
 
@@ -125,13 +145,14 @@ impl<'de, S: Source<'de>> de::MapAccess<'de> for &mut Elements<'_, S> {
         &mut self,
         seed: V,
     ) -> Result<V::Value, DecodeError> {
-        self.reader.charge(size_of::<V::Value>())?;
+        let charged = self.reader.allowance.charge(size_of::<V::Value>());
+        charged.map_err(|overdrawn| over_budget(overdrawn, self.offset()))?;
         match self.read(seed) {
             Ok(value) => {
                 self.left = self.left.saturating_sub(1);
                 Ok(value)
             }
-            Err(error) => Err(self.locate(error, Segment::Value)),
+            Err(error) => Err(locate(error, self.offset(), Segment::Value(self.index()))),
         }
     }
 
@@ -151,16 +172,19 @@ pub(super) struct Fields<'a, S> {
     pub(super) count: usize,
 }
 
-impl<'de, S: Source<'de>> Fields<'_, S> {
-    #[cold]
-    fn locate(&self, error: DecodeError) -> DecodeError {
-        let segment = match self.names.get(self.index) {
-            Some(name) => Segment::Field(name),
-            None => Segment::Place(self.index),
-        };
-        let error = error.located(self.reader.source.offset());
-        error.within(segment)
-    }
+/// The path to a field: by its name where it has one.
+#[cold]
+fn locate_field(
+    error: DecodeError,
+    offset: u64,
+    names: &'static [&'static str],
+    index: usize,
+) -> DecodeError {
+    let segment = match names.get(index) {
+        Some(name) => Segment::Field(name),
+        None => Segment::Place(index),
+    };
+    locate(error, offset, segment)
 }
 
 impl<'de, S: Source<'de>> de::SeqAccess<'de> for Fields<'_, S> {
@@ -180,7 +204,10 @@ impl<'de, S: Source<'de>> de::SeqAccess<'de> for Fields<'_, S> {
                 self.index = self.index.saturating_add(1);
                 Ok(Some(value))
             }
-            Err(error) => Err(self.locate(error)),
+            Err(error) => {
+                let offset = self.reader.source.offset();
+                Err(locate_field(error, offset, self.names, self.index))
+            }
         }
     }
 

@@ -1,11 +1,13 @@
 //! What reading any value needs: the source, the accounts, and refusals that say where.
+//!
+//! What refuses takes numbers, never the reader: a reader whose address goes nowhere can live in registers.
 
 use std::borrow::Cow;
 
 use serde::de::{Deserialize, Visitor};
 
 use super::error::{DecodeError, DecodeErrorKind as Kind};
-use super::limits::{Allowance, DecodeLimits, Overdrawn};
+use super::limits::{Allowance, DecodeLimits, Level, Overdrawn};
 use super::parts::Fields;
 use super::shared::{Kept, OBJECT_BYTES, Slot};
 use super::source::Source;
@@ -44,14 +46,8 @@ impl<'de, S: Source<'de>> Reader<S> {
     pub(super) fn end(&self) -> Result<(), DecodeError> {
         match self.source.remaining() {
             0 => Ok(()),
-            left => Err(self.trailing(left)),
+            left => Err(trailing(left, self.source.offset())),
         }
-    }
-
-    #[cold]
-    fn trailing(&self, left: usize) -> DecodeError {
-        let what = format!("{left} bytes are left after the value, which ends");
-        DecodeError::new(Kind::Trailing, what, self.source.offset())
     }
 
     /// A count that the bytes which follow can fulfil.
@@ -62,57 +58,33 @@ impl<'de, S: Source<'de>> Reader<S> {
         let count = u64::from_be_bytes(self.source.array()?);
         match usize::try_from(count) {
             Ok(count) if count <= self.source.remaining() => Ok(count),
-            _ => Err(self.too_many(count)),
+            _ => Err(too_many(count, self.source.remaining(), self.source.offset())),
         }
-    }
-
-    #[cold]
-    fn too_many(&self, count: u64) -> DecodeError {
-        let left = self.source.remaining();
-        let what = format!("a count of {count} is larger than the {left} bytes after it,");
-        DecodeError::new(Kind::Length, what, self.source.offset().saturating_sub(8))
     }
 
     /// Spec: `values.memory`.
     #[inline]
     pub(super) fn charge(&mut self, bytes: usize) -> Result<(), DecodeError> {
         let charged = self.allowance.charge(bytes);
-        charged.map_err(|overdrawn| self.over_budget(overdrawn))
+        charged.map_err(|overdrawn| over_budget(overdrawn, self.source.offset()))
     }
 
     #[inline]
     pub(super) fn occupy<T>(&mut self) -> Result<(), DecodeError> {
         let charged = self.allowance.occupy::<T>();
-        charged.map_err(|overdrawn| self.over_budget(overdrawn))
-    }
-
-    #[cold]
-    fn over_budget(&self, overdrawn: Overdrawn) -> DecodeError {
-        let (wanted, left) = (overdrawn.wanted, self.allowance.memory_left());
-        let budget = self.allowance.limits().budget_bytes;
-        let what = format!(
-            "decoding needs {wanted} bytes of memory, and {left} of the budget of {budget} are left,"
-        );
-        DecodeError::new(Kind::Budget, what, self.source.offset())
+        charged.map_err(|overdrawn| over_budget(overdrawn, self.source.offset()))
     }
 
     /// A value that holds others begins.
     ///
     /// Spec: `values.depth.limit`.
     #[inline]
-    pub(super) fn descend<T>(&mut self) -> Result<(), DecodeError> {
+    pub(super) fn descend<T>(&mut self) -> Result<Level, DecodeError> {
         self.occupy::<T>()?;
-        if self.allowance.descend() {
-            return Ok(());
+        match self.allowance.descend() {
+            Some(level) => Ok(level),
+            None => Err(too_deep(self.allowance.depth_limit(), self.source.offset())),
         }
-        Err(self.too_deep())
-    }
-
-    #[cold]
-    fn too_deep(&self) -> DecodeError {
-        let limit = self.allowance.limits().depth;
-        let what = format!("values nest deeper than {limit} levels");
-        DecodeError::new(Kind::Depth, what, self.source.offset())
     }
 
     #[inline]
@@ -123,7 +95,7 @@ impl<'de, S: Source<'de>> Reader<S> {
     }
 
     /// Offset of the value whose last byte was given last.
-    #[cold]
+    #[inline]
     pub(super) fn offset_before(&self, len: usize) -> u64 {
         self.source.offset().saturating_sub(len as u64)
     }
@@ -136,9 +108,9 @@ impl<'de, S: Source<'de>> Reader<S> {
         names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        self.descend::<V::Value>()?;
+        let level = self.descend::<V::Value>()?;
         let value = self.parts(count, names, visitor)?;
-        self.allowance.ascend();
+        self.allowance.ascend(level);
         Ok(value)
     }
 
@@ -168,4 +140,31 @@ impl<'de, S: Source<'de>> Reader<S> {
         let what = format!("the type asks for `{method}`, but the bytes do not tell types,");
         Err(DecodeError::new(Kind::Unsupported, what, self.source.offset()))
     }
+}
+
+#[cold]
+fn trailing(left: usize, offset: u64) -> DecodeError {
+    let what = format!("{left} bytes are left after the value, which ends");
+    DecodeError::new(Kind::Trailing, what, offset)
+}
+
+#[cold]
+fn too_many(count: u64, left: usize, offset: u64) -> DecodeError {
+    let what = format!("a count of {count} is larger than the {left} bytes after it,");
+    DecodeError::new(Kind::Length, what, offset.saturating_sub(8))
+}
+
+#[cold]
+pub(super) fn over_budget(overdrawn: Overdrawn, offset: u64) -> DecodeError {
+    let Overdrawn { wanted, left, budget } = overdrawn;
+    let what = format!(
+        "decoding needs {wanted} bytes of memory, and {left} of the budget of {budget} are left,"
+    );
+    DecodeError::new(Kind::Budget, what, offset)
+}
+
+#[cold]
+fn too_deep(limit: u16, offset: u64) -> DecodeError {
+    let what = format!("values nest deeper than {limit} levels");
+    DecodeError::new(Kind::Depth, what, offset)
 }

@@ -12,6 +12,14 @@ pub(super) trait Source<'de> {
     /// How many bytes may follow at most: no count can be larger.
     fn remaining(&self) -> usize;
 
+    /// The bytes that follow, as far as they can be read without the source; it is told by `rewind` how many were.
+    fn ahead(&self) -> &'de [u8] {
+        &[]
+    }
+
+    /// Of what was `ahead`, this is left.
+    fn rewind(&mut self, _rest: &'de [u8]) {}
+
     /// The next `N` bytes.
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError>;
 
@@ -60,6 +68,16 @@ impl<'de> Source<'de> for SliceSource<'de> {
     #[inline]
     fn remaining(&self) -> usize {
         self.rest.len()
+    }
+
+    #[inline]
+    fn ahead(&self) -> &'de [u8] {
+        self.rest
+    }
+
+    #[inline]
+    fn rewind(&mut self, rest: &'de [u8]) {
+        self.rest = rest;
     }
 
     #[inline]

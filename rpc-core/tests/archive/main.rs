@@ -10,6 +10,7 @@ mod forms;
 mod loading;
 #[cfg(unix)]
 mod media;
+mod numbers;
 #[cfg(feature = "bincode")]
 mod other_codec;
 mod panics;

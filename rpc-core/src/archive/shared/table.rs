@@ -88,7 +88,16 @@ pub(super) enum Loaded {
 impl Slot {
     #[inline]
     pub(in crate::archive) fn new(kept: Option<Box<Kept>>) -> Self {
-        kept.map_or(Self::Unused, |kept| Self::Here(kept, Box::default()))
+        match kept {
+            None => Self::Unused,
+            Some(kept) => Self::here(kept),
+        }
+    }
+
+    /// Apart, for few messages come to it.
+    #[cold]
+    fn here(kept: Box<Kept>) -> Self {
+        Self::Here(kept, Box::default())
     }
 
     /// Runs `walk`, which serializes or deserializes a handle, on `owner`, whose slot `slot` finds, while the table is
