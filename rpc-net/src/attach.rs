@@ -10,7 +10,7 @@ use crate::service::Services;
 use crate::transport::options::SocketOptions;
 use bytes::Bytes;
 use rpc_core::{Limits, Side};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -199,9 +199,11 @@ where
 {
     let presence = Presence::new(link, false);
     // Made here, so that a runtime that ends before the task begins ends the connection.
-    let driving = drive(Arc::clone(link), stream);
-    tokio::spawn(async move {
-        let _presence = presence;
-        driving.await;
-    });
+    let mut driving = drive(Arc::clone(link), stream);
+    // Not awaited in a block of its own: it would stand in the task twice.
+    tokio::spawn(poll_fn(move |cx| {
+        let driven = Pin::new(&mut driving).poll(cx);
+        let _held = &presence;
+        driven
+    }));
 }

@@ -18,7 +18,9 @@ use crate::frame::CancelReason;
 use crate::{CallId, Side, Time};
 
 /// Slots of the first table; most connections never need more.
-const SLOTS_MIN: usize = 64;
+const SLOTS_MIN: usize = 8;
+/// A smaller table grows before an id is skipped because its slot is taken.
+const SLOTS_FEW: usize = 64;
 
 /// What a frame for a call of this side meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,10 +151,23 @@ impl<W> Asked<W> {
                 CallId::CONNECTION => self.side.first(),
                 id => id.next(),
             };
+            while self.slots.len() < SLOTS_FEW
+                && self.slots.get(self.index(self.last)).is_some_and(|slot| !slot.is_free())
+            {
+                self.grow();
+            }
             // At most half of the slots are taken, so a free one is near.
             if self.slots.get(self.index(self.last)).is_none_or(Slot::is_free) {
                 return self.last;
             }
+        }
+    }
+
+    /// Gives an empty table back.
+    pub(super) fn shrink(&mut self) {
+        if self.taken == 0 {
+            self.slots = Vec::new();
+            self.deadlines = Deadlines::new();
         }
     }
 

@@ -4,7 +4,6 @@
 
 use crate::frame::Fault;
 use crate::{CallId, CloseCode, Code, MethodId, Payload, ProtocolError, Retry, Time};
-use bytes::Bytes;
 use std::borrow::Cow;
 
 /// What one [`read`](super::Connection::read) did.
@@ -146,7 +145,7 @@ pub enum Inbound<'i> {
     /// It came in one frame and lies in the bytes that were read.
     Borrowed(&'i [u8]),
     /// It came in fragments.
-    Gathered(Bytes),
+    Gathered(Vec<u8>),
 }
 
 impl Inbound<'_> {

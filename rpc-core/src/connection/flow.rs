@@ -130,6 +130,13 @@ impl Flows {
         }
     }
 
+    /// Gives back what is not needed.
+    pub(super) fn shrink(&mut self) {
+        self.open.shrink_to_fit();
+        self.ready.shrink_to_fit();
+        self.congested.shrink_to_fit();
+    }
+
     pub(super) fn insert(&mut self, id: CallId, flow: Flow) {
         let replaced = self.open.insert(id, flow);
         debug_assert!(replaced.is_none(), "a call began twice");

@@ -6,7 +6,6 @@ use super::incoming::{Outcome, method_name};
 use super::{Connection, Event, Inbound, MethodName, Request, RequestShape, Stage};
 use crate::frame::{self, CancelReason, Data, Flags};
 use crate::{CallId, CloseCode, Code, ProtocolError, Retry, Time};
-use bytes::Bytes;
 use std::borrow::Cow;
 
 impl<W> Connection<W> {
@@ -101,7 +100,7 @@ impl<W> Connection<W> {
         &mut self,
         id: CallId,
         opening: Opening,
-        bytes: Bytes,
+        bytes: Vec<u8>,
         shape: RequestShape,
     ) -> Option<Event<'i>> {
         let method = match method_name(opening.method, &opening.metadata) {

@@ -7,7 +7,6 @@
 
 use super::owed::IdHash;
 use crate::{CallId, CloseCode, MethodId, ProtocolError};
-use bytes::Bytes;
 use std::collections::HashMap;
 
 /// What the first frame of a cut request said beside the fragment.
@@ -31,6 +30,8 @@ pub(super) struct Gather {
     open: HashMap<CallId, Message, IdHash>,
     announced: u64,
     limit: u64,
+    /// Where the space for a message comes from.
+    space: fn(usize) -> Vec<u8>,
 }
 
 impl Gather {
@@ -39,7 +40,13 @@ impl Gather {
             open: HashMap::with_hasher(IdHash::random()),
             announced: 0,
             limit: u64::from(reassembly_bytes),
+            space: Vec::with_capacity,
         }
+    }
+
+    /// Takes the space for messages from here.
+    pub(super) fn take_space_from(&mut self, space: fn(usize) -> Vec<u8>) {
+        self.space = space;
     }
 
     pub(super) fn has(&self, id: CallId) -> bool {
@@ -67,7 +74,7 @@ impl Gather {
             return Err(overflow(id, total));
         }
         self.announced = announced;
-        let mut bytes = Vec::with_capacity(total as usize);
+        let mut bytes = (self.space)(total as usize);
         bytes.extend_from_slice(fragment);
         let message = Message { opening, total, bytes };
         let replaced = self.open.insert(id, message);
@@ -92,7 +99,7 @@ impl Gather {
         &mut self,
         id: CallId,
         fragment: &[u8],
-    ) -> Result<(Option<Opening>, Bytes), ProtocolError> {
+    ) -> Result<(Option<Opening>, Vec<u8>), ProtocolError> {
         self.add(id, fragment)?;
         let Some(message) = self.remove(id) else {
             return Err(breach(format!("call {id} has no message that goes on")));
@@ -104,7 +111,7 @@ impl Gather {
                 message.total
             )));
         }
-        Ok((message.opening, Bytes::from(message.bytes)))
+        Ok((message.opening, message.bytes))
     }
 
     /// Drops what has come of a message, if it has begun.
@@ -120,6 +127,10 @@ impl Gather {
     fn remove(&mut self, id: CallId) -> Option<Message> {
         let message = self.open.remove(&id)?;
         self.announced -= u64::from(message.total);
+        if self.open.is_empty() {
+            // Most connections are idle most of the time, and few of them get large messages.
+            self.open.shrink_to_fit();
+        }
         Some(message)
     }
 }

@@ -9,7 +9,6 @@ use super::{
 };
 use crate::frame::{self, Fault, Flags, Frame, GoAway, Hello, metadata};
 use crate::{CallId, CloseCode, Code, MethodId, ProtocolError, Retry, Time};
-use bytes::Bytes;
 use std::borrow::Cow;
 
 pub(super) type Outcome<'i> = Result<Option<Event<'i>>, ProtocolError>;
@@ -292,6 +291,7 @@ impl<W> Connection<W> {
         if !self.budgets.pings.take(now) {
             return Err(flood("PING"));
         }
+        self.silent = true;
         if !self.phase.parted {
             self.outbox.pong(token);
         }
@@ -392,7 +392,7 @@ pub(super) fn failed(code: Code, message: &str) -> Response<'static> {
         retry: Retry::Never,
         app: 0,
         metadata: &[],
-        message: Some(Inbound::Gathered(Bytes::from(fault))),
+        message: Some(Inbound::Gathered(fault)),
     }
 }
 

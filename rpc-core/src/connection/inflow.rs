@@ -9,7 +9,6 @@ use super::Inbound;
 use super::flow::{FRAME_COST, breach};
 use crate::frame::{Data, Flags};
 use crate::{CallId, CloseCode, ProtocolError};
-use bytes::Bytes;
 
 /// Space that is reserved for an item ahead of its bytes.
 const RESERVED_BYTES_MAX: usize = 64 * 1024;
@@ -167,7 +166,7 @@ impl Incoming {
             Some(partial) if partial.bytes.len() == partial.total as usize => {
                 self.hold(partial.cost);
                 Ok(Came::Item {
-                    message: Inbound::Gathered(Bytes::from(partial.bytes)),
+                    message: Inbound::Gathered(partial.bytes),
                     cost: partial.cost,
                     last: self.ended,
                 })

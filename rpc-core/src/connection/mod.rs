@@ -156,6 +156,8 @@ pub struct Connection<W> {
     starved: bool,
     /// `MoreCalls` is to be told.
     more_calls: bool,
+    /// Nothing had come for so long that one side asked for a sign of life.
+    silent: bool,
 }
 
 /// What a HELLO says beside the limits.
@@ -201,8 +203,15 @@ impl<W> Connection<W> {
             partial: 0,
             starved: false,
             more_calls: false,
+            silent: false,
             limits,
         }
+    }
+
+    /// Takes the space for messages that come in fragments from `space`, which gives an empty buffer with room
+    /// for so many bytes. Without it each message has a new one.
+    pub fn take_space_from(&mut self, space: fn(usize) -> Vec<u8>) {
+        self.gather.take_space_from(space);
     }
 
     /// Takes at most one frame from the beginning of `input` and says what it means.
@@ -266,7 +275,9 @@ impl<W> Connection<W> {
             return None;
         }
         self.now = now;
-        match self.clock.expire(now) {
+        let silence = self.clock.expire(now);
+        self.silent |= matches!(silence, Some(Silence::Ping(_)));
+        match silence {
             None => {}
             Some(Silence::Ping(_)) if self.phase.parted => {}
             Some(Silence::Ping(token)) => frame::encode_ping(token, self.outbox.frames()),
@@ -359,6 +370,7 @@ impl<W> Connection<W> {
             return true;
         }
         if !self.outbox.has_output() {
+            self.outbox.rest(out);
             return false;
         }
         let cut = self.cut();
@@ -366,6 +378,21 @@ impl<W> Connection<W> {
             self.left(left);
         }
         true
+    }
+
+    /// Whether a side has asked the other for a sign of life since this was asked last: time for
+    /// [`shrink`](Self::shrink), if no call is open.
+    pub const fn take_silence(&mut self) -> bool {
+        std::mem::replace(&mut self.silent, false)
+    }
+
+    /// Gives back what bursts have left in its tables, and in `out`. For a connection on which nothing
+    /// happens: whatever comes next must make it anew.
+    pub fn shrink(&mut self, out: &mut Transmit) {
+        self.asked.shrink();
+        self.owed.shrink();
+        self.flows.shrink();
+        self.outbox.shrink(out);
     }
 
     /// Whether [`transmit`](Self::transmit) has something.

@@ -14,6 +14,9 @@ use std::collections::VecDeque;
 /// Frames of large messages in one batch: one is on its way while the next is ready.
 pub(super) const TURNS: usize = 2;
 
+/// What a silent connection keeps of each buffer.
+const IDLE_BYTES: usize = 256;
+
 /// A large message that is wholly handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Left {
@@ -304,6 +307,23 @@ impl Outbox {
             0 => {}
             bytes => frame::encode_credit(CallId::CONNECTION, bytes, out),
         }
+    }
+
+    /// Nothing waits: gives back what only large messages need, here and in `out`.
+    pub(super) fn rest(&mut self, out: &mut Transmit) {
+        for queue in [&mut self.turns, &mut self.waiting] {
+            queue.shrink_to_fit();
+        }
+        self.parked.shrink_to_fit();
+        self.batch.rest();
+        out.batch.rest();
+    }
+
+    /// As [`rest`](Self::rest), and gives back what small frames do not need at once.
+    pub(super) fn shrink(&mut self, out: &mut Transmit) {
+        self.rest(out);
+        self.batch.bytes.shrink_to(IDLE_BYTES);
+        out.batch.bytes.shrink_to(IDLE_BYTES);
     }
 
     fn turn(&mut self, cut: Cut, flows: &mut Flows, out: &mut Batch) -> Option<Left> {

@@ -75,6 +75,14 @@ impl Owed {
         self.calls.len()
     }
 
+    /// Gives an empty table back.
+    pub(super) fn shrink(&mut self) {
+        if self.calls.is_empty() {
+            self.calls.shrink_to_fit();
+            self.deadlines = Deadlines::new();
+        }
+    }
+
     /// Streaming calls among them.
     pub(super) const fn streams(&self) -> usize {
         self.streams

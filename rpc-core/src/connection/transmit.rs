@@ -82,6 +82,12 @@ impl Batch {
         self.shared_bytes = 0;
     }
 
+    /// Gives back the places of pieces, which a connection that sends small messages never needs.
+    pub(super) fn rest(&mut self) {
+        self.pieces.shrink_to_fit();
+        self.done.shrink_to_fit();
+    }
+
     fn clear(&mut self) {
         self.bytes.clear();
         self.pieces.clear();

@@ -12,11 +12,18 @@ use crate::sync::AbortHandle;
 use bytes::Bytes;
 use rpc_core::connection::{self, Event, Inbound, MethodName, RequestShape};
 use rpc_core::{CallId, CloseCode, Code, Metadata, Payload, ProtocolError, Retry, Time};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
 /// Requests that are handled under one turn of the lock, and answered together.
 pub(super) const BATCH: usize = 128;
+
+thread_local! {
+    /// Where requests of one read and their answers are collected: once for each thread, because most
+    /// connections are idle most of the time.
+    static TRAYS: Cell<(Vec<Arrived>, Vec<Done>)> = const { Cell::new((Vec::new(), Vec::new())) };
+}
 
 /// What one turn collects under the lock, to be acted on after it.
 #[derive(Default)]
@@ -42,6 +49,12 @@ pub(super) struct After {
 }
 
 impl After {
+    /// Gives back what is empty.
+    pub(super) fn shrink(&mut self) {
+        self.wakers.shrink_to_fit();
+        self.flows.shrink_to_fit();
+    }
+
     pub(super) fn run(&mut self) {
         woken::add(self.wakers.len());
         for waker in self.wakers.drain(..) {
@@ -74,6 +87,21 @@ pub(super) enum LastWords {
 impl Desk {
     /// Handles every whole frame in `bytes`. Returns how many bytes they took.
     pub(super) fn handle(
+        &mut self,
+        link: &Arc<Link>,
+        handlers: &mut Handlers,
+        cx: &mut Context<'_>,
+        now: Time,
+        bytes: &[u8],
+    ) -> (usize, Read) {
+        // Taken out while they are used: a handler may drive another connection here.
+        (self.arrived, self.done) = TRAYS.take();
+        let handled = self.handle_all(link, handlers, cx, now, bytes);
+        TRAYS.set((std::mem::take(&mut self.arrived), std::mem::take(&mut self.done)));
+        handled
+    }
+
+    fn handle_all(
         &mut self,
         link: &Arc<Link>,
         handlers: &mut Handlers,
@@ -328,7 +356,7 @@ fn arrived(
 ) -> Arrived {
     let connection::Request { id, deadline, metadata, message, .. } = request;
     let body = match message {
-        Inbound::Gathered(bytes) => Body::Shared(bytes),
+        Inbound::Gathered(bytes) => Body::Shared(buffers::share(bytes)),
         Inbound::Borrowed(bytes) if bytes.len() >= Payload::SHARE_FROM_BYTES => {
             Body::Shared(Bytes::copy_from_slice(bytes))
         }

@@ -10,6 +10,7 @@ use super::io::{Input, Output};
 use super::timer::Timer;
 use super::woken::Place;
 use super::{Link, State};
+use crate::buffers;
 use rpc_core::connection::{self, Expiry, Step};
 use rpc_core::{CloseCode, Code, Executed, Time};
 use std::future::{Future, poll_fn};
@@ -182,8 +183,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
                 let wakers = &mut self.desk.after.wakers;
                 state.congested(self.link.limits().send_buffer_bytes, wakers);
+                let is_silent = !more && state.shrink_if_silent(&mut self.output.transmit);
                 drop(state);
                 self.desk.after.run();
+                if is_silent {
+                    self.handlers.shrink();
+                    self.desk.after.shrink();
+                    buffers::tidy();
+                }
                 if !more {
                     match Pin::new(&mut self.socket).poll_flush(cx)? {
                         Poll::Ready(()) => self.stalled = None,

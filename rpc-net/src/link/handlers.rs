@@ -49,8 +49,8 @@ pub(crate) struct Done {
 /// The places in which handlers of one connection run, kept for the next call.
 #[derive(Default)]
 pub(crate) struct Handlers {
-    /// Idle slots, by service.
-    idle: Vec<Vec<Box<dyn Slot>>>,
+    /// Idle slots, by service. One is enough: handlers run in place one after the other.
+    idle: Vec<Option<Box<dyn Slot>>>,
     /// How many more batches have every poll timed: some, after one that took too long.
     timed: u8,
     /// Calls of ordered services that wait for the one before.
@@ -61,7 +61,7 @@ pub(crate) struct Handlers {
 
 impl fmt::Debug for Handlers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let idle: usize = self.idle.iter().map(Vec::len).sum();
+        let idle = self.idle.iter().flatten().count();
         f.debug_struct("Handlers").field("idle", &idle).field("timed", &self.timed).finish()
     }
 }
@@ -76,6 +76,12 @@ enum Begun {
 }
 
 impl Handlers {
+    /// Gives the idle places back: the next calls make new ones.
+    pub(super) fn shrink(&mut self) {
+        self.idle = Vec::new();
+        self.ended.shrink_to_fit();
+    }
+
     /// Starts every handler of a batch. `done` gets those that are ready.
     pub(crate) fn run(
         &mut self,
@@ -231,17 +237,16 @@ impl Handlers {
     }
 
     fn take(&mut self, router: &Router, service: usize) -> Option<Box<dyn Slot>> {
-        self.idle.get_mut(service).and_then(Vec::pop).or_else(|| router.slot(service))
+        self.idle.get_mut(service).and_then(Option::take).or_else(|| router.slot(service))
     }
 
     fn put(&mut self, service: usize, slot: Box<dyn Slot>) {
         if self.idle.len() <= service {
-            self.idle.resize_with(service + 1, Vec::new);
+            self.idle.reserve_exact(service + 1 - self.idle.len());
+            self.idle.resize_with(service + 1, || None);
         }
-        // One is enough: handlers run in place one after the other.
-        match self.idle.get_mut(service) {
-            Some(idle) if idle.is_empty() => idle.push(slot),
-            _ => {}
+        if let Some(idle) = self.idle.get_mut(service) {
+            *idle = Some(slot);
         }
     }
 }

@@ -2,28 +2,25 @@
 //! that the machine has handed over to be written.
 
 use super::about::Traffic;
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use rpc_core::connection::Transmit;
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_util::io::poll_read_buf;
 
 /// What one read may bring: four frames of a large message.
 const READ_BYTES: usize = 256 * 1024;
-/// Space that is reserved ahead of bytes that have arrived: the most that the spec allows.
-///
-/// Spec: `values.reserve`.
-const AHEAD_BYTES: usize = 64 * 1024;
+/// Room for the beginning of a frame before the bytes of a read: one whole frame of the usual size.
+const FRONT_BYTES: usize = 64 * 1024 + 64;
 /// A buffer of at most this size stays with an idle connection.
 const IDLE_BYTES: usize = 1024;
 /// Pieces in one vectored write; the system takes 1,024, but a few already fill the socket's buffer.
 const WRITE_PIECES: usize = 32;
 
 thread_local! {
-    /// Where idle connections read to: one buffer for each thread instead of one for each connection.
+    /// Where connections read to: one buffer for each thread instead of one for each connection.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -54,58 +51,53 @@ impl Input {
         traffic: &Traffic,
         take: impl FnOnce(&[u8]) -> (usize, T),
     ) -> Poll<io::Result<Option<T>>> {
-        let had = self.partial.len();
-        let take = |bytes: &[u8]| {
-            traffic.read(bytes.len().saturating_sub(had));
-            take(bytes)
-        };
-        if self.partial.is_empty() {
-            self.poll_fresh(socket, cx, take)
-        } else {
-            self.poll_partial(socket, cx, take)
-        }
-    }
-
-    fn poll_fresh<S: AsyncRead + Unpin, T>(
-        &mut self,
-        socket: &mut S,
-        cx: &mut Context<'_>,
-        take: impl FnOnce(&[u8]) -> (usize, T),
-    ) -> Poll<io::Result<Option<T>>> {
         // Taken out while it is used: a handler that `take` polls may drive another connection here.
         let mut scratch = SCRATCH.take();
-        scratch.resize(READ_BYTES, 0);
-        let mut buffer = ReadBuf::new(&mut scratch);
-        let polled =
-            Pin::new(socket).poll_read(cx, &mut buffer).map_ok(|()| match buffer.filled() {
-                [] => None,
-                filled => {
-                    let (used, taken) = take(filled);
-                    self.partial.extend_from_slice(filled.get(used..).unwrap_or_default());
-                    Some(taken)
-                }
-            });
+        scratch.resize(FRONT_BYTES + READ_BYTES, 0);
+        let mut room = ReadBuf::new(scratch.get_mut(FRONT_BYTES..).unwrap_or_default());
+        let polled = Pin::new(socket).poll_read(cx, &mut room).map_ok(|()| room.filled().len());
+        let polled = polled.map_ok(|read| {
+            traffic.read(read);
+            (read > 0).then(|| self.hand_out(&mut scratch, read, take))
+        });
         SCRATCH.set(scratch);
         polled
     }
 
-    fn poll_partial<S: AsyncRead + Unpin, T>(
+    /// Gives to `take` what was there and what the read has put behind the front of `scratch`.
+    fn hand_out<T>(
         &mut self,
-        socket: &mut S,
-        cx: &mut Context<'_>,
+        scratch: &mut [u8],
+        read: usize,
         take: impl FnOnce(&[u8]) -> (usize, T),
-    ) -> Poll<io::Result<Option<T>>> {
-        self.partial.reserve(AHEAD_BYTES);
-        let mut room = (&mut self.partial).limit(AHEAD_BYTES);
-        if ready!(poll_read_buf(Pin::new(socket), cx, &mut room))? == 0 {
-            return Poll::Ready(Ok(None));
+    ) -> T {
+        let had = self.partial.len();
+        // What is the longer is not copied, so that a frame that comes in drops is not copied for each.
+        if had > FRONT_BYTES || had > read {
+            let read = scratch.get(FRONT_BYTES..FRONT_BYTES + read).unwrap_or_default();
+            self.partial.extend_from_slice(read);
+            let (used, taken) = take(&self.partial);
+            self.partial.advance(used.min(self.partial.len()));
+            self.rest();
+            return taken;
         }
-        let (used, taken) = take(&self.partial);
-        self.partial.advance(used.min(self.partial.len()));
+        let begin = FRONT_BYTES - had;
+        let bytes = scratch.get_mut(begin..FRONT_BYTES + read).unwrap_or_default();
+        if let Some(front) = bytes.get_mut(..had) {
+            front.copy_from_slice(&self.partial);
+        }
+        let (used, taken) = take(bytes);
+        self.partial.clear();
+        self.partial.extend_from_slice(bytes.get(used..).unwrap_or_default());
+        self.rest();
+        taken
+    }
+
+    /// Gives a large buffer back when nothing is in it.
+    fn rest(&mut self) {
         if self.partial.is_empty() && self.partial.capacity() > IDLE_BYTES {
             self.partial = BytesMut::new();
         }
-        Poll::Ready(Ok(Some(taken)))
     }
 
     /// Reads once and forgets what was read. Ready with 0 at the end of the stream.
@@ -115,8 +107,12 @@ impl Input {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         self.partial = BytesMut::new();
-        let read = ready!(self.poll_fresh(socket, cx, |bytes| (bytes.len(), bytes.len())))?;
-        Poll::Ready(Ok(read.unwrap_or(0)))
+        let mut scratch = SCRATCH.take();
+        scratch.resize(FRONT_BYTES + READ_BYTES, 0);
+        let mut room = ReadBuf::new(&mut scratch);
+        let polled = Pin::new(socket).poll_read(cx, &mut room).map_ok(|()| room.filled().len());
+        SCRATCH.set(scratch);
+        polled
     }
 }
 

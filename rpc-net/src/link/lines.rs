@@ -28,6 +28,13 @@ impl Lines {
         [&self.calls, &self.streams, &self.oneways]
     }
 
+    /// Gives back what nobody waits in.
+    pub(super) fn shrink(&mut self) {
+        for line in [&mut self.calls, &mut self.streams, &mut self.oneways] {
+            line.shrink();
+        }
+    }
+
     /// How many calls wait.
     pub(crate) fn len(&self) -> usize {
         self.all().map(|line| line.len()).iter().sum()

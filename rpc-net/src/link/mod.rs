@@ -32,6 +32,7 @@ pub(crate) use leaving::{Ticket, Written};
 pub(crate) use queue::{Left, Many, Place};
 pub(crate) use returning::drive_and_return;
 
+use crate::buffers;
 use crate::call::{Ending, Message, Said};
 use crate::identity::Identity;
 use crate::request::{Answer, Reply};
@@ -44,7 +45,7 @@ use leaving::Leaving;
 use lines::Lines;
 use mourning::Mourners;
 use rpc_core::archive::DecodeLimits;
-use rpc_core::connection::{self, Connection, HelloExtras, Inbound, Response};
+use rpc_core::connection::{self, Connection, HelloExtras, Inbound, Response, Transmit};
 use rpc_core::frame::{AuthToken, Fault, FaultPlace};
 use rpc_core::{CallId, CloseCode, Code, Executed, Limits, Metadata, Payload, Side, Time};
 use std::collections::HashMap;
@@ -133,6 +134,7 @@ impl Link {
         let auth_token = AuthToken::new(std::mem::take(&mut manners.token)).unwrap_or_default();
         let extras = HelloExtras { auth_token, ..HelloExtras::default() };
         let mut machine = Connection::with_hello(side, limits.clone(), extras, Time::ZERO);
+        machine.take_space_from(buffers::space);
         if manners.returns {
             machine.return_stream();
         }
@@ -282,6 +284,21 @@ impl State {
         }
     }
 
+    /// Gives back what bursts have left, if the peers have been silent and no call is open.
+    fn shrink_if_silent(&mut self, out: &mut Transmit) -> bool {
+        let is_silent = self.machine.take_silence()
+            && self.machine.open_calls() == 0
+            && self.machine.served_calls() == 0;
+        if is_silent {
+            self.machine.shrink(out);
+            self.lines.shrink();
+            self.flows.shrink_to_fit();
+            self.running.shrink_to_fit();
+            self.congested.shrink_to_fit();
+        }
+        is_silent
+    }
+
     /// Why no call may be opened any more.
     pub(crate) fn closed(&self) -> Option<&str> {
         match &self.ended {
@@ -328,7 +345,7 @@ impl State {
         };
         let reply = connection::Reply { app, metadata: metadata.into_wire(), ..reply };
         if let Some(buffer) = self.machine.reply(id, reply) {
-            crate::buffers::give(buffer);
+            buffers::give(buffer);
         }
         self.end_flow(id)
     }
@@ -339,7 +356,7 @@ impl State {
         let waiter = machine.waiter(id)?;
         let message = match response.message {
             None => Message::Missing,
-            Some(Inbound::Gathered(bytes)) => Message::Shared(bytes),
+            Some(Inbound::Gathered(bytes)) => Message::Shared(buffers::share(bytes)),
             Some(Inbound::Borrowed(bytes)) if bytes.len() >= Payload::SHARE_FROM_BYTES => {
                 Message::Shared(Bytes::copy_from_slice(bytes))
             }

@@ -199,6 +199,11 @@ impl Queue {
         self.waiting.iter().map(|waiting| waiting.waker.clone())
     }
 
+    /// Gives back the space of those who have left.
+    pub(super) fn shrink(&mut self) {
+        self.waiting.shrink_to_fit();
+    }
+
     /// A lower bound of the first moment at which somebody in line is late.
     pub(super) fn deadline(&self) -> Option<Time> {
         self.deadline

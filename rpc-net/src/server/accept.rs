@@ -6,6 +6,7 @@ use crate::link::{Counted, drive};
 use crate::transport::Socket;
 use crate::transport::listen::Listener;
 use crate::transport::options::SocketOptions;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -110,7 +111,9 @@ async fn serve<S>(
 {
     let link = house.link(info, options, place.handshake);
     let guest = Guest::enter(house, &link, place.connection);
-    guest.house.cut.run_until_cancelled(drive(link, stream)).await;
+    // Pinned here: handed on it would stand in the task twice.
+    let driving = pin!(drive(link, stream));
+    guest.house.cut.run_until_cancelled(driving).await;
 }
 
 /// Tells the peer why, and goes no further. Not worth waiting for when the server stops.

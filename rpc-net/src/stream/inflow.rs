@@ -3,6 +3,7 @@
 //! The driver puts them in, encoded, under the connection's lock; the reader takes all that are there at
 //! once and decodes them in its own task. The lock here is always the inner one of the two.
 
+use crate::buffers;
 use crate::link::{self, Link};
 use crate::sync::{Mutex, MutexGuard};
 use bytes::Bytes;
@@ -66,7 +67,7 @@ enum Body {
 impl Batch {
     fn push(&mut self, message: Inbound<'_>, cost: u32) {
         let body = match message {
-            Inbound::Gathered(bytes) => Body::Shared(bytes),
+            Inbound::Gathered(bytes) => Body::Shared(buffers::share(bytes)),
             Inbound::Borrowed(bytes) if bytes.len() >= Payload::SHARE_FROM_BYTES => {
                 Body::Shared(Bytes::copy_from_slice(bytes))
             }
@@ -252,7 +253,7 @@ mod tests {
         batch.push(Inbound::Borrowed(b"one"), 19);
         batch.push(Inbound::Borrowed(&large), 20_000);
         batch.push(Inbound::Borrowed(b""), 16);
-        batch.push(Inbound::Gathered(Bytes::from_static(b"two")), 19);
+        batch.push(Inbound::Gathered(b"two".to_vec()), 19);
         assert_eq!(batch.cost(), 19 + 20_000 + 16 + 19);
         let mut read = Vec::new();
         while let Some((_, (bytes, shared))) =

@@ -48,6 +48,13 @@ pub fn measure<T>(code: impl FnOnce() -> T) -> (T, Cost) {
     (value, cost)
 }
 
+/// Bytes that this thread has allocated and not freed. Whoever frees what another thread has allocated is
+/// below zero by as much.
+#[must_use]
+pub fn live_bytes() -> isize {
+    LIVE_BYTES.get()
+}
+
 fn allocated(bytes: usize) {
     let live = LIVE_BYTES.get() + bytes as isize;
     LIVE_BYTES.set(live);
