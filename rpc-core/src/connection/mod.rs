@@ -241,7 +241,11 @@ impl<W> Connection<W> {
             return Ok(Step { consumed: 0, event: None });
         }
         self.now = now;
-        self.next_frame(now, input).inspect_err(|error| self.shut(error.code(), error.reason()))
+        let step = self.next_frame(now, input);
+        if let Err(error) = &step {
+            self.shut(error.code(), error.reason());
+        }
+        step
     }
 
     fn next_frame<'i>(&mut self, now: Time, input: &'i [u8]) -> Result<Step<'i>, ProtocolError> {
