@@ -36,6 +36,8 @@ pub(super) struct Desk {
     pub(super) closed_by_peer: Option<String>,
     /// What the peer said when it began a graceful end.
     pub(super) farewell: Option<String>,
+    /// No call of this side is open.
+    is_idle: bool,
     /// The peer has said HELLO, and its token is to be judged before anything else is read.
     judge: bool,
 }
@@ -68,10 +70,19 @@ impl After {
 
 /// What became of one read.
 pub(super) enum Read {
-    /// Frames were handled; callers were woken or not.
-    Frames { woke: bool },
+    /// Frames were handled.
+    Frames { woke: Woke },
     /// The peer broke a rule.
     Breach(ProtocolError),
+}
+
+/// Who was woken by one read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Woke {
+    Nobody,
+    /// One, and no other call is open.
+    TheOnlyOne,
+    Some,
 }
 
 /// What the peer is told at the end.
@@ -110,12 +121,12 @@ impl Desk {
         bytes: &[u8],
     ) -> (usize, Read) {
         let mut used = 0;
-        let mut woke = false;
+        let mut woken = 0;
         loop {
             let rest = bytes.get(used..).unwrap_or_default();
             let (taken, breach) = self.sort(link, now, rest);
             used += taken;
-            woke |= !self.after.wakers.is_empty();
+            woken += self.after.wakers.len();
             if std::mem::take(&mut self.judge) {
                 link.judge(&mut self.after.wakers);
             }
@@ -127,6 +138,11 @@ impl Desk {
                 return (used, Read::Breach(breach));
             }
             if taken == 0 || used == bytes.len() {
+                let woke = match woken {
+                    0 => Woke::Nobody,
+                    1 if self.is_idle => Woke::TheOnlyOne,
+                    _ => Woke::Some,
+                };
                 return (used, Read::Frames { woke });
             }
         }
@@ -158,6 +174,7 @@ impl Desk {
                 }
             }
         }
+        self.is_idle = state.machine.open_calls() == 0;
         (used, None)
     }
 

@@ -4,7 +4,7 @@
 //! their answers, the task goes behind them before the next turn: their next calls then leave in
 //! one write.
 
-use super::desk::{Desk, LastWords, Read};
+use super::desk::{Desk, LastWords, Read, Woke};
 use super::handlers::Handlers;
 use super::io::{Input, Output};
 use super::timer::Timer;
@@ -156,14 +156,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Poll::Pending => self.rest(cx, now),
             Poll::Ready(Ok(Some(Read::Frames { woke }))) => match self.desk.closed_by_peer.take() {
                 Some(reason) => self.end(now, &reason, LastWords::Said),
-                None if woke => Turn::Behind,
-                None => Turn::Again,
+                None => self.turn_after(woke),
             },
             Poll::Ready(Ok(Some(Read::Breach(breach)))) => {
                 self.end(now, &breach.to_string(), LastWords::Said)
             }
             Poll::Ready(Ok(None)) => self.end_of_stream(now),
             Poll::Ready(Err(error)) => self.lost(&error, now),
+        }
+    }
+
+    /// Behind those who were woken, whose next calls then leave in one write. A single one has nobody to be joined
+    /// by; where workers steal, a task that stands in line would make one of them wake up for nothing.
+    fn turn_after(&self, woke: Woke) -> Turn {
+        match woke {
+            Woke::Nobody => Turn::Again,
+            Woke::TheOnlyOne if self.link.is_stealing() => Turn::Again,
+            Woke::TheOnlyOne | Woke::Some => Turn::Behind,
         }
     }
 
