@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 #[hton::service]
-trait Work {
+pub(crate) trait Work {
     async fn double(&self, n: u32) -> u32;
     async fn halve(&self, n: u32) -> Result<u32, String>;
     async fn nap(&self, ms: u64) -> u64;
@@ -27,7 +27,7 @@ trait Work {
     async fn note(&self, n: u32);
 }
 
-struct MyWork {
+pub(crate) struct MyWork {
     /// How many handlers of `never` exist.
     alive: watch::Sender<u32>,
     begun: Mutex<Vec<u32>>,
@@ -35,12 +35,12 @@ struct MyWork {
 }
 
 impl MyWork {
-    fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         let (alive, noted) = (watch::Sender::new(0), watch::Sender::default());
         Arc::new(Self { alive, begun: Mutex::default(), noted })
     }
 
-    async fn has_alive(&self, count: u32) {
+    pub(crate) async fn has_alive(&self, count: u32) {
         let mut alive = self.alive.subscribe();
         alive.wait_for(|alive| *alive == count).await.expect("it is there");
     }
@@ -119,7 +119,9 @@ fn ok<T, E: std::fmt::Debug>(results: Vec<Result<T, CallError<E>>>) -> Vec<T> {
 }
 
 /// How calls ended that did not end well.
-fn ends<T: std::fmt::Debug>(results: Vec<Result<T, CallError>>) -> Vec<(Code, Executed)> {
+pub(crate) fn ends<T: std::fmt::Debug>(
+    results: Vec<Result<T, CallError>>,
+) -> Vec<(Code, Executed)> {
     let ends = results.into_iter().map(|result| result.expect_err("it fails"));
     ends.map(|error| (error.code(), error.executed())).collect()
 }

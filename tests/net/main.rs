@@ -2,6 +2,7 @@
 
 mod allocations;
 mod batch;
+mod batch_ends;
 mod blocking;
 mod both_ways;
 mod calls;

@@ -100,8 +100,8 @@ impl Crew {
             }
         }
         let mut state = handle.link.lock();
-        for number in cancelled {
-            self.cut(&mut state, number);
+        if cancels {
+            self.cut(&mut state, &cancelled);
         }
         self.collect(&mut state);
         let mut after = match self.unsent.is_empty() && self.place.is_none() {
@@ -126,7 +126,7 @@ impl Crew {
         self.tell(calls, tell);
     }
 
-    /// Those whose handles have cancelled them.
+    /// Those whose handles have cancelled them, in order.
     fn cancelled(&mut self, calls: &mut Calls, cx: &Context<'_>) -> Vec<u32> {
         let mut cancelled = Vec::new();
         self.handles.retain(|number| {
@@ -149,19 +149,28 @@ impl Crew {
         }
     }
 
-    /// Under the lock: ends one of them.
-    fn cut(&mut self, state: &mut State, number: u32) {
-        if let Some(at) = self.open.iter().position(|(_, open)| *open == number) {
-            let (id, _) = self.open.swap_remove(at);
-            let waiter = state.machine.cancel(id, CancelReason::DROPPED);
-            if let (Some(Waiter { told: Told::Crew(_), .. }), Some(id)) = (&waiter, self.id) {
-                state.crews.leave(id);
+    /// Under the lock: ends those that were cancelled, which stand in order.
+    fn cut(&mut self, state: &mut State, cancelled: &[u32]) {
+        let Self { open, unsent, ended, id: crew, .. } = self;
+        let stays = |number: &u32| cancelled.binary_search(number).is_err();
+        open.retain(|(id, number)| {
+            if stays(number) {
+                return true;
             }
-            self.ended.push((number, Ended::Cancelled(Executed::Maybe)));
-        } else if let Some(at) = self.unsent.iter().position(|unsent| *unsent == number) {
-            self.unsent.remove(at);
-            self.ended.push((number, Ended::Cancelled(Executed::No)));
-        }
+            let waiter = state.machine.cancel(*id, CancelReason::DROPPED);
+            if let (Some(Waiter { told: Told::Crew(_), .. }), Some(crew)) = (&waiter, *crew) {
+                state.crews.leave(crew);
+            }
+            ended.push((*number, Ended::Cancelled(Executed::Maybe)));
+            false
+        });
+        unsent.retain(|number| {
+            let stays = stays(number);
+            if !stays {
+                ended.push((*number, Ended::Cancelled(Executed::No)));
+            }
+            stays
+        });
     }
 
     /// Under the lock: takes the answers, when all have come or others wait for their places.
@@ -195,16 +204,13 @@ impl Crew {
         calls: &mut Calls,
         attempt: &Attempt<'_>,
     ) -> After {
-        let opened = match state.closed() {
+        let (late, opened) = match state.closed() {
             Some(reason) => {
                 let reason = reason.to_owned();
                 self.refuse(|| Unopened::Ended(reason.clone()));
-                0
+                (false, 0)
             }
-            None => {
-                self.drop_late(calls, attempt.now);
-                self.open(state, calls, attempt)
-            }
+            None => (self.drop_late(calls, attempt.now), self.open(state, calls, attempt)),
         };
         let line = state.lines.of(&Kind::Unary);
         let left = match self.place.take_if(|_| self.unsent.is_empty()) {
@@ -220,8 +226,8 @@ impl Crew {
                 None => joined = self.join(state, link, calls, attempt),
             }
         }
-        // The driver keeps the time for those in line.
-        let driver = if opened > 0 || joined { state.driver() } else { None };
+        // The driver keeps the time for those in line, also for who is late next.
+        let driver = if opened > 0 || joined || late { state.driver() } else { None };
         After { left, driver, old }
     }
 
@@ -306,10 +312,10 @@ impl Crew {
         self.ended.extend(self.unsent.drain(..).map(|number| (number, Ended::Unopened(why()))));
     }
 
-    /// Ends those in line whose deadline has come.
-    fn drop_late(&mut self, calls: &mut Calls, now: Time) {
+    /// Ends those in line whose deadline has come. Whether there may have been some.
+    fn drop_late(&mut self, calls: &mut Calls, now: Time) -> bool {
         if self.place.is_none() || self.many.first.is_none_or(|deadline| deadline > now) {
-            return;
+            return false;
         }
         let Self { unsent, ended, .. } = self;
         unsent.retain(|number| {
@@ -320,6 +326,7 @@ impl Crew {
             !late
         });
         self.look_at_deadlines(calls);
+        true
     }
 
     /// Until when those in line wait.

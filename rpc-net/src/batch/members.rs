@@ -92,8 +92,13 @@ impl Members {
         if let Some(apart) = &mut self.apart {
             apart.poll(&mut self.calls, cx, tell);
         }
-        self.calls.resolved = self.calls.left == 0;
-        if self.calls.resolved { Poll::Ready(()) } else { Poll::Pending }
+        if self.calls.left > 0 {
+            return Poll::Pending;
+        }
+        self.calls.resolved = true;
+        // They keep their connections.
+        self.crews = Vec::new();
+        Poll::Ready(())
     }
 
     /// Finds out which calls go together.
@@ -112,9 +117,11 @@ impl Members {
         }
     }
 
-    /// The longest time that one of them was given; `None` = one may take as long as it likes.
+    /// The longest time that one of them was given; `None` = one may take as long as it likes. What cannot
+    /// be sent takes none.
     fn longest(&mut self) -> Option<Duration> {
-        let timeouts = self.calls.calls.iter_mut().map(|call| call.outgoing()?.timeout());
+        let calls = self.calls.calls.iter_mut().filter(|call| !call.is_spoiled());
+        let timeouts = calls.map(|call| call.outgoing()?.timeout());
         timeouts.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 }

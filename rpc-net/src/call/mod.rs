@@ -335,7 +335,9 @@ impl Inner {
             Road::Done => return None,
             Road::Raw(call) => call.executed(),
             Road::Carried(_) => Executed::Maybe,
-            Road::Waiting(..) | Road::Spoiled(_) => Executed::No,
+            Road::Waiting(..) => Executed::No,
+            // It may have ended so after it was sent.
+            Road::Spoiled(ending) => ending.as_ref().map_or(Executed::No, Ending::executed),
         };
         // Dropping it tells the peer.
         self.road = Road::Done;

@@ -108,8 +108,14 @@ impl Crews {
         }
     }
 
+    /// Gives an empty table back.
+    pub(super) fn shrink(&mut self) {
+        if self.is_empty() {
+            *self = Self::default();
+        }
+    }
+
     /// Whether there is none.
-    #[cfg(all(test, hton_shuttle))]
     pub(super) fn is_empty(&self) -> bool {
         self.crews.len() == self.free.len()
     }
@@ -141,6 +147,21 @@ mod tests {
         assert!(crews.disband(first).is_some());
         let second = crews.found(Waker::noop());
         assert_eq!((second, crews.left(second)), (first, 0));
+    }
+
+    #[test]
+    fn what_many_crews_have_left_is_given_back_when_none_is_there() {
+        let mut crews = Crews::default();
+        let ids: Vec<_> = (0..100).map(|_| crews.found(Waker::noop())).collect();
+        for id in &ids[1..] {
+            crews.disband(*id);
+        }
+        crews.open(ids[0], 1);
+        crews.shrink();
+        assert_eq!(crews.left(ids[0]), 1, "it is still there");
+        crews.disband(ids[0]);
+        crews.shrink();
+        assert_eq!((crews.crews.capacity(), crews.free.capacity()), (0, 0));
     }
 
     #[test]

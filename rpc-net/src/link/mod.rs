@@ -292,6 +292,7 @@ impl State {
         if is_silent {
             self.machine.shrink(out);
             self.lines.shrink();
+            self.crews.shrink();
             self.flows.shrink_to_fit();
             self.running.shrink_to_fit();
             self.congested.shrink_to_fit();

@@ -76,3 +76,61 @@ impl Place {
         self.gave_way > 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Its thread has woken nobody before.
+    fn fresh(test: fn()) {
+        assert!(std::thread::spawn(test).join().is_ok());
+    }
+
+    #[test]
+    fn who_finds_many_woken_goes_behind_them_once() {
+        fresh(|| {
+            let (mut one, mut other) = (Place::default(), Place::default());
+            add(MANY as usize - 1);
+            assert!(!one.gives_way());
+            add(1);
+            assert!(one.gives_way() && other.gives_way());
+            one.stands_last();
+            assert!(!one.gives_way(), "they have run");
+            assert!(!other.gives_way(), "for everybody");
+        });
+    }
+
+    #[test]
+    fn nobody_gives_way_for_ever() {
+        fresh(|| {
+            let mut place = Place::default();
+            for _ in 0..3 {
+                for _ in 0..TIMES {
+                    add(MANY as usize);
+                    assert!(place.gives_way());
+                    place.stands_last();
+                    add(MANY as usize);
+                }
+                assert!(!place.gives_way());
+            }
+        });
+    }
+
+    #[test]
+    fn what_another_thread_has_woken_is_not_waited_for() {
+        fresh(|| {
+            let mut place = Place::default();
+            add(MANY as usize);
+            place.stands_last();
+            let moved = std::thread::spawn(move || {
+                assert!(!place.gives_way());
+                add(MANY as usize);
+                place.stands_last();
+                place
+            });
+            let mut place = moved.join().unwrap();
+            // What it knows is of there: those that were woken here may not have run.
+            assert!(place.gives_way());
+        });
+    }
+}
