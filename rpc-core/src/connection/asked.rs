@@ -392,13 +392,38 @@ mod tests {
     fn an_id_with_the_slot_of_an_open_call_is_skipped() {
         let mut asked = table();
         let long = asked.open(0, None, 0, false);
+        let mut last = long;
+        let mut skipped = 0;
         for _ in 0..1_000 {
             let id = asked.open(0, None, 0, false);
             assert_ne!(index(id, asked.slots.len()), index(long, asked.slots.len()), "{id}");
+            skipped += usize::from(id != last.next());
+            last = id;
             finish(&mut asked, id);
         }
-        assert_eq!(asked.slots.len(), SLOTS_MIN);
+        assert_eq!(asked.slots.len(), SLOTS_FEW);
+        // One round of the table is 64 ids, and the long call's slot is met once in each.
+        assert_eq!(skipped, 1_000 / (SLOTS_FEW - 1));
         assert_eq!(asked.status(long), Status::Waiting);
+    }
+
+    #[test]
+    fn a_table_shrinks_when_it_is_empty_and_goes_on_with_the_next_id() {
+        let mut asked = table();
+        let ids: Vec<_> = (0..100).map(|n| asked.open(n, None, 0, false)).collect();
+        let (last, others) = ids.split_last().unwrap();
+        for id in others {
+            finish(&mut asked, *id);
+        }
+        asked.answer_early(*last);
+        assert_eq!(asked.take(*last), Some(99));
+        asked.shrink();
+        assert_eq!(asked.status(*last), Status::GivenUp, "its RESPONSE is due");
+        asked.end(*last);
+        asked.shrink();
+        assert_eq!((asked.slots.len(), asked.status(*last)), (0, Status::Gone));
+        assert_eq!(asked.open(0, None, 0, false), last.next());
+        assert_eq!(asked.slots.len(), SLOTS_MIN);
     }
 
     #[test]
