@@ -46,6 +46,7 @@ fuzz_target!(|data: &[u8]| {
                 changes += 1;
                 ends[side].machine.allow_calls(u32::from(wish[2] % 16));
             }
+            12 => ends[side].shrink(),
             11 if wish[1] == 0 => ends[side].machine.close(CloseCode::GRACEFUL, "done"),
             _ => carry(&mut ends, side, now, amount),
         }
@@ -120,6 +121,11 @@ impl End {
             streams: BTreeMap::new(),
             oneways: Vec::new(),
         }
+    }
+
+    /// At any moment, not only in silence.
+    fn shrink(&mut self) {
+        self.machine.shrink(&mut self.out);
     }
 
     fn call(&mut self, now: Time, len: usize, deadline: Option<Time>, streams: bool) {

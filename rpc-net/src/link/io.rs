@@ -144,3 +144,58 @@ impl Output {
         Poll::Ready(Ok(written))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    /// Brings `text` in reads of these sizes, one after the other and again.
+    struct Drops<'a> {
+        text: &'a [u8],
+        reads: [usize; 3],
+    }
+
+    impl AsyncRead for Drops<'_> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            room: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let fits = self.reads[0].min(self.text.len()).min(room.remaining());
+            let (read, rest) = self.text.split_at(fits);
+            room.put_slice(read);
+            self.text = rest;
+            self.reads.rotate_left(1);
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn bytes_are_given_in_order_whatever_the_frames_and_the_reads_are() {
+        const SIZES: [usize; 6] = [9, 700, 65_000, FRONT_BYTES, FRONT_BYTES + 1, READ_BYTES];
+        let text: Vec<u8> = (0..=250).cycle().take(2 * READ_BYTES + 5).collect();
+        let cx = &mut Context::from_waker(Waker::noop());
+        for (frame, read) in SIZES.iter().flat_map(|frame| SIZES.map(|read| (*frame, read))) {
+            if frame / read > 1_000 {
+                continue;
+            }
+            let mut socket = Drops { text: &text, reads: [read, 1, read] };
+            let (mut input, mut used) = (Input::default(), 0);
+            let mut take = |bytes: &[u8]| {
+                assert!(text[used..].starts_with(bytes), "{frame} {read}");
+                let whole = bytes.len() / frame * frame;
+                used += whole;
+                (whole, bytes.len() - whole)
+            };
+            let mut left = 0;
+            while let Poll::Ready(Ok(Some(rest))) =
+                input.poll(&mut socket, cx, &Traffic::default(), &mut take)
+            {
+                left = rest;
+                assert_eq!(input.is_partial(), left > 0);
+            }
+            assert_eq!((left, input.take()), (text.len() % frame, text[used..].to_vec().into()));
+        }
+    }
+}

@@ -86,13 +86,17 @@ mod tests {
         assert!(std::thread::spawn(test).join().is_ok());
     }
 
+    fn wake(callers: u64) {
+        add(usize::try_from(callers).unwrap());
+    }
+
     #[test]
     fn who_finds_many_woken_goes_behind_them_once() {
         fresh(|| {
             let (mut one, mut other) = (Place::default(), Place::default());
-            add(MANY as usize - 1);
+            wake(MANY - 1);
             assert!(!one.gives_way());
-            add(1);
+            wake(1);
             assert!(one.gives_way() && other.gives_way());
             one.stands_last();
             assert!(!one.gives_way(), "they have run");
@@ -106,10 +110,10 @@ mod tests {
             let mut place = Place::default();
             for _ in 0..3 {
                 for _ in 0..TIMES {
-                    add(MANY as usize);
+                    wake(MANY);
                     assert!(place.gives_way());
                     place.stands_last();
-                    add(MANY as usize);
+                    wake(MANY);
                 }
                 assert!(!place.gives_way());
             }
@@ -120,11 +124,11 @@ mod tests {
     fn what_another_thread_has_woken_is_not_waited_for() {
         fresh(|| {
             let mut place = Place::default();
-            add(MANY as usize);
+            wake(MANY);
             place.stands_last();
             let moved = std::thread::spawn(move || {
                 assert!(!place.gives_way());
-                add(MANY as usize);
+                wake(MANY);
                 place.stands_last();
                 place
             });
