@@ -11,6 +11,7 @@ mod conformance;
 mod crowds;
 mod documents;
 mod events;
+mod every;
 mod evolving;
 mod examples;
 mod fairness;
@@ -44,10 +45,6 @@ mod streams;
 mod streams_typed;
 mod tallies;
 mod testing;
-#[cfg(feature = "tower")]
-mod tower;
-#[cfg(feature = "tracing")]
-mod trace;
 mod transfers;
 mod transports;
 mod trouble;

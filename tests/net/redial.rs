@@ -1,6 +1,6 @@
 //! A connection that comes again: what never ran is not lost, and nothing runs twice.
 
-use crate::layers::{EveryClient, EveryServer, MyEvery};
+use crate::every::{EveryClient, EveryServer, MyEvery};
 use hton::{
     Backoff, CloseCode, Code, Context, Executed, Limits, Peer, Services, Side, attach, connect,
     memory, stream,

@@ -1,6 +1,6 @@
 //! Retries: what is safe is tried again, within its time and a common budget, and nothing else is.
 
-use crate::layers::{EveryClient, EveryServer, MyEvery, pair};
+use crate::every::{EveryClient, EveryServer, MyEvery, pair};
 use hton::layer::{self, Layer, Retry, Timeout};
 use hton::{Backoff, Code, Peer, Status, stream};
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Spans of calls, and the trace that goes with them.
 
-use crate::layers::{EveryClient, EveryServer, MyEvery, pair};
+use crate::every::{EveryClient, EveryServer, MyEvery, pair};
 use hton::layer::{self, Retry, Trace, TraceParent};
 use hton::{Context, Status, stream};
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! Tower's own middleware around hton's calls, and hton's calls as tower's services.
 
-use crate::layers::{EveryClient, EveryServer, MyEvery, pair};
+use crate::every::{EveryClient, EveryServer, MyEvery, pair};
 use hton::{Code, Executed, Status, layer, stream};
 use std::sync::Arc;
 use std::time::Duration;
