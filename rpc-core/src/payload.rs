@@ -19,6 +19,7 @@ impl Payload {
     pub const SHARE_FROM_BYTES: usize = 16 * 1024;
 
     /// An empty payload that writes into `buffer`, whose old content is dropped.
+    #[inline]
     #[must_use]
     pub fn with_buffer(mut buffer: Vec<u8>) -> Self {
         buffer.clear();
@@ -26,6 +27,7 @@ impl Payload {
     }
 
     /// Length of the whole message in bytes.
+    #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
@@ -42,6 +44,7 @@ impl Payload {
     /// # Errors
     ///
     /// Those of `write`; the payload is then as it was before.
+    #[inline]
     pub fn append<E>(
         &mut self,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
@@ -60,6 +63,7 @@ impl Payload {
     }
 
     /// Appends `piece` without copying it when it is large.
+    #[inline]
     pub fn share(&mut self, piece: Bytes) {
         self.len += piece.len();
         if piece.len() < Self::SHARE_FROM_BYTES {
@@ -70,6 +74,7 @@ impl Payload {
     }
 
     /// The message as one run of bytes, when it has no shared pieces.
+    #[inline]
     #[must_use]
     pub fn as_slice(&self) -> Option<&[u8]> {
         self.pieces.is_empty().then_some(self.bytes.as_slice())
@@ -101,6 +106,7 @@ impl Payload {
     }
 
     /// The buffer, emptied, for the next message.
+    #[inline]
     #[must_use]
     pub fn into_buffer(mut self) -> Vec<u8> {
         self.bytes.clear();

@@ -329,7 +329,7 @@ mod tests {
                 quote!(Output = Result<impl Stream<Item = Result<u8, Status> > + ::core::marker::Send, E> > + ::core::marker::Send;),
                 quote!(-> ::hton::__private::Streaming<u8, E>),
                 quote!(self.peer.duplex),
-                quote!(encoder.shared(::core::clone::Clone::clone(item))),
+                quote!(encoder.shared_with(item)),
                 quote!(|outcome| outcome.ended_or(|message| message.value::<E>("error"))),
                 quote!(match request.try_items(result, |encoder, item| encoder.value::<u8>(item)).await),
                 quote!(::core::result::Result::Err(error) => request.status(error),),

@@ -1,5 +1,5 @@
 //! Buffers that are used again: small ones for calls, in each thread, and large ones for messages that
-//! come in fragments, in the process.
+//! come in fragments and for items that come in crowds, in the process.
 
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -56,6 +56,19 @@ pub(crate) fn space(bytes: usize) -> Vec<u8> {
     used_before.unwrap_or_else(|| Vec::with_capacity(bytes))
 }
 
+/// Gives such a buffer back; its content is dropped.
+pub(crate) fn give_space(buffer: Vec<u8>) {
+    if buffer.capacity() < SPACE_BYTES_MIN {
+        return;
+    }
+    let refused = match spaces() {
+        Some(mut spaces) => spaces.give(buffer, Instant::now()),
+        None => Some(buffer),
+    };
+    // Behind the lock: it takes the system a while.
+    drop(refused);
+}
+
 /// The message that came into such a buffer, which is used again when nobody needs it any more.
 pub(crate) fn share(message: Vec<u8>) -> Bytes {
     match message.capacity() {
@@ -91,13 +104,7 @@ impl AsRef<[u8]> for Message {
 
 impl Drop for Message {
     fn drop(&mut self) {
-        let buffer = std::mem::take(&mut self.0);
-        let refused = match spaces() {
-            Some(mut spaces) => spaces.give(buffer, Instant::now()),
-            None => Some(buffer),
-        };
-        // Behind the lock: it takes the system a while.
-        drop(refused);
+        give_space(std::mem::take(&mut self.0));
     }
 }
 

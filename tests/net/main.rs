@@ -42,6 +42,7 @@ mod sharing;
 mod sources;
 mod statuses;
 mod streams;
+mod streams_together;
 mod streams_typed;
 mod tallies;
 mod testing;

@@ -19,6 +19,7 @@ fn main() {
     tell("call, a text, 128 in flight", 1000, |n| many.run(128, n / 128));
     tell("call, 1 MiB", 20, |n| alone.blobs(n));
     tell("item of a stream", 20_000, |n| alone.items(n as u64));
+    tell("item of a stream, from the client", 20_000, |n| alone.items_up(n as u64));
     tell("encode, a text", 1000, |n| drop(encode_texts(n)));
     tell("decode, a text", 1000, |n| decode_texts(&text, n));
     tell("encode, a hundred records", 100, |n| {

@@ -68,9 +68,10 @@ fn call(calls: Calls, callers: usize, each: usize) -> Calls {
 }
 
 #[library_benchmark]
-#[bench::from_the_server(connected(1), 10_000)]
-fn stream_item(calls: Calls, items: u64) -> Calls {
-    calls.items(items);
+#[bench::from_the_server(connected(1), 10_000, Calls::items)]
+#[bench::from_the_client(connected(1), 10_000, Calls::items_up)]
+fn stream_item(calls: Calls, items: u64, carry: fn(&Calls, u64)) -> Calls {
+    carry(&calls, items);
     black_box(calls)
 }
 

@@ -93,6 +93,18 @@ impl Calls {
         });
     }
 
+    /// One stream of so many items to the server, each checked there.
+    ///
+    /// # Panics
+    ///
+    /// If the call fails or an item is another.
+    pub fn items_up(&self, n: u64) {
+        self.runtime.block_on(async {
+            let count = self.echo.counted(hton::stream::iter(0..n)).await;
+            assert_eq!(count.expect("the other end is in this process"), n);
+        });
+    }
+
     /// One stream of so many items, each checked.
     ///
     /// # Panics

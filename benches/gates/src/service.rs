@@ -1,6 +1,6 @@
 //! The service that answers in all of them, and the place where it listens.
 
-use hton::{Bytes, Stream, stream};
+use hton::{Bytes, Rx, Status, Stream, stream};
 use std::io;
 use std::net::SocketAddr;
 
@@ -13,6 +13,8 @@ pub trait Echo {
     async fn blob(&self, blob: Bytes) -> Bytes;
     /// The numbers below.
     fn count(&self, to: u64) -> impl Stream<Item = u64>;
+    /// How many came, each as many as were before it.
+    async fn counted(&self, numbers: Rx<u64>) -> Result<u64, Status>;
 }
 
 /// Answers with what came.
@@ -30,6 +32,17 @@ impl Echo for Same {
 
     fn count(&self, to: u64) -> impl Stream<Item = u64> {
         stream::iter(0..to)
+    }
+
+    async fn counted(&self, mut numbers: Rx<u64>) -> Result<u64, Status> {
+        let mut count = 0;
+        while let Some(number) = numbers.recv().await? {
+            if number != count {
+                return Err(Status::data_loss("an item is another"));
+            }
+            count += 1;
+        }
+        Ok(count)
     }
 }
 

@@ -42,6 +42,7 @@ pub struct Encoder {
 
 impl Encoder {
     /// A message of at most `message_bytes_max` bytes, written to `buffer`, whose content is dropped.
+    #[inline]
     pub fn new(buffer: Vec<u8>, message_bytes_max: usize) -> Self {
         Self {
             payload: Payload::with_buffer(buffer),
@@ -102,6 +103,19 @@ impl Encoder {
         })
     }
 
+    /// As [`shared`](Self::shared), for bytes that stay with the caller too: small ones are only copied.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`shared`](Self::shared).
+    #[inline]
+    pub fn shared_with(&mut self, bytes: &Bytes) -> Result<(), EncodeError> {
+        match bytes.len() < Payload::SHARE_FROM_BYTES {
+            true => self.bytes(bytes),
+            false => self.shared(bytes.clone()),
+        }
+    }
+
     /// The message.
     ///
     /// # Errors
@@ -160,11 +174,13 @@ pub struct Decoder<'de> {
 
 impl<'de> Decoder<'de> {
     /// Reads a message that is borrowed.
+    #[inline]
     pub fn new(message: &'de [u8], limits: DecodeLimits) -> Self {
         Self::resume(SliceSource::new(message), Allowance::new(limits), None)
     }
 
     /// Reads a message whose bytes may be kept without a copy.
+    #[inline]
     pub fn shared(message: &'de Bytes, limits: DecodeLimits) -> Self {
         Self { owner: Some(message), ..Self::new(message, limits) }
     }
@@ -235,6 +251,7 @@ impl<'de> Decoder<'de> {
     }
 
     /// Goes on with what another has begun.
+    #[inline]
     pub(super) fn resume(
         source: SliceSource<'de>,
         allowance: Allowance,

@@ -180,6 +180,15 @@ impl Incoming {
         self.starving = false;
     }
 
+    /// Takes whole items of this cost, which the credit covers.
+    pub(super) const fn take_run(&mut self, cost: u32) {
+        if cost > 0 {
+            debug_assert!(cost <= self.credit, "items are taken beyond the credit");
+            self.credit = self.credit.saturating_sub(cost);
+            self.hold(cost);
+        }
+    }
+
     /// Whether the beginning of an item waits for its rest.
     pub(super) const fn is_inside_item(&self) -> bool {
         self.partial.is_some()

@@ -134,7 +134,7 @@ impl<W> Connection<W> {
     }
 
     /// The flow of a call on which this side may send items.
-    fn sender(&mut self, id: CallId) -> Option<&mut Flow> {
+    pub(super) fn sender(&mut self, id: CallId) -> Option<&mut Flow> {
         let is_open = match self.side.owns(id) {
             true => self.asked.status(id) == Status::Waiting,
             false => self.owed.stage(id) == Some(Stage::Running),

@@ -21,7 +21,9 @@ mod life;
 mod oneway;
 mod outbox;
 mod owed;
+mod portion;
 mod returning;
+mod run;
 mod sending;
 mod transmit;
 
@@ -29,6 +31,7 @@ pub use event::{
     Event, Expiry, Inbound, ItemRefusal, MethodName, NewCall, Refusal, Refused, Reply, Request,
     RequestShape, Response, Shape, State, Step,
 };
+pub use portion::Portion;
 pub use transmit::Transmit;
 
 use crate::frame::{self, AuthToken, Hello};
@@ -62,8 +65,9 @@ const CONTROL_REPLIES_MAX: u32 = 100;
 /// - [`expire`](Self::expire), when the moment that [`timeout`](Self::timeout) names has come.
 /// - The verbs of a caller: [`call`](Self::call), [`take`](Self::take), [`cancel`](Self::cancel).
 /// - The verb of a callee: [`reply`](Self::reply), once for each [`Event::Request`].
-/// - Of either end of a streaming call: [`item`](Self::item), [`finish`](Self::finish),
-///   [`consumed`](Self::consumed), [`starving`](Self::starving), and [`stop`](Self::stop) of its callee.
+/// - Of either end of a streaming call: [`item`](Self::item) and [`items`](Self::items),
+///   [`finish`](Self::finish), [`consumed`](Self::consumed), [`starving`](Self::starving), and
+///   [`stop`](Self::stop) of its callee.
 /// - Of one-way calls: [`oneway`](Self::oneway), and [`oneway_done`](Self::oneway_done) once for each
 ///   [`Event::OneWay`].
 /// - Of the connection: [`close`](Self::close), [`fail`](Self::fail) and then [`fail_calls`](Self::fail_calls),

@@ -4,7 +4,7 @@
 //! this file leaves the body whole: [`Data::split_total`] is for those who keep the state.
 
 use super::body::Body;
-use super::head::{Flags, Head, kind};
+use super::head::{Flags, HEAD_BYTES, Head, kind};
 use super::wire_length;
 use crate::{CallId, ProtocolError};
 
@@ -31,6 +31,7 @@ impl<'a> Data<'a> {
     }
 
     /// Appends the head of the frame, whose `body_len` bytes of body must follow.
+    #[inline]
     pub fn encode_before(&self, body_len: usize, out: &mut Vec<u8>) {
         let head = Head {
             length: wire_length(body_len),
@@ -56,4 +57,13 @@ impl<'a> Data<'a> {
         let mut body = Body::new(self.rest);
         Ok((body.u32()?, body.rest()))
     }
+}
+
+/// The body of the first of several frames that were judged before, and the frames behind it. `None` = there is
+/// no whole frame.
+#[inline]
+#[must_use]
+pub fn split_judged(frames: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (head, rest) = frames.split_first_chunk::<HEAD_BYTES>()?;
+    rest.split_at_checked(Head::decode(head).length as usize)
 }

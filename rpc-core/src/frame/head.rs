@@ -125,6 +125,7 @@ pub struct Head {
 
 impl Head {
     /// The head as it travels.
+    #[inline]
     #[must_use]
     pub fn encode(&self) -> [u8; HEAD_BYTES] {
         let mut bytes = [0; HEAD_BYTES];
@@ -141,6 +142,7 @@ impl Head {
     }
 
     /// Reads a head. Every combination of bytes is one; [`check`](Self::check) judges it.
+    #[inline]
     #[must_use]
     pub fn decode(bytes: &[u8; HEAD_BYTES]) -> Self {
         let (length, rest) = bytes.split_at(4);

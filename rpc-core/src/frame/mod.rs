@@ -17,7 +17,7 @@ pub use control::{
     CancelReason, GOAWAY_REASON_BYTES_MAX, GoAway, encode_cancel, encode_credit, encode_limits,
     encode_ping, encode_pong,
 };
-pub use data::Data;
+pub use data::{Data, split_judged};
 pub use fault::{Fault, FaultPlace};
 pub use head::{Flags, HEAD_BYTES, HTON, Head, kind};
 pub(crate) use hello::common_version;
@@ -165,6 +165,7 @@ fn cut_text(text: &str, bytes_max: usize) -> &str {
 }
 
 /// A body's length for the head. Callers have kept the peer's frame limit, which is far below the maximum.
+#[inline]
 fn wire_length(body_len: usize) -> u32 {
     debug_assert!(u32::try_from(body_len).is_ok(), "a body beyond every limit");
     u32::try_from(body_len).unwrap_or(u32::MAX)

@@ -22,6 +22,7 @@ mod oneway;
 mod pair;
 mod party;
 mod ping;
+mod portions;
 mod random;
 mod returning;
 mod stream_crossings;

@@ -4,7 +4,7 @@ use crate::wire;
 use rpc_core::connection::{
     Connection, Event, Expiry, ItemRefusal, NewCall, Refusal, Reply, RequestShape, Shape, Transmit,
 };
-use rpc_core::frame::CancelReason;
+use rpc_core::frame::{CancelReason, split_judged};
 use rpc_core::{
     CallId, CloseCode, Code, Executed, Limits, MethodId, Payload, ProtocolError, Retry, Side, Time,
 };
@@ -38,6 +38,8 @@ pub(crate) struct End {
     pub(crate) told: Vec<Told>,
     out: Transmit,
     inbox: Vec<u8>,
+    /// What follows an item was taken in one go the last time.
+    runs: bool,
 }
 
 impl End {
@@ -48,6 +50,7 @@ impl End {
             told: Vec::new(),
             out: Transmit::new(),
             inbox: Vec::new(),
+            runs: false,
         }
     }
 
@@ -98,6 +101,9 @@ impl End {
                     rest = &rest[step.consumed..];
                     let done = step.consumed == 0 && step.event.is_none();
                     self.told.extend(step.event.map(owned));
+                    if let Some(Told::Item { id, .. }) = self.told.last() {
+                        rest = self.more_items(*id, rest);
+                    }
                     if done {
                         break;
                     }
@@ -109,6 +115,21 @@ impl End {
             }
         }
         self.inbox = rest.to_vec();
+    }
+
+    /// Takes the items of this call that follow in one go, every other time. Returns what is behind them.
+    fn more_items<'i>(&mut self, id: u32, rest: &'i [u8]) -> &'i [u8] {
+        self.runs = !self.runs;
+        if !self.runs {
+            return rest;
+        }
+        let mut frames = self.machine.more_items(CallId::new(id), rest);
+        let behind = &rest[frames.len()..];
+        while let Some((body, others)) = split_judged(frames) {
+            self.told.push(item(id, body));
+            frames = others;
+        }
+        behind
     }
 
     /// What the machine said since the last look.

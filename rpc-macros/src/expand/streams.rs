@@ -48,7 +48,7 @@ pub(super) fn encode(item: &Typed) -> TokenStream {
             quote_spanned!(span=> #encoder.value::<#ty>(#item))
         }
         Carrier::Vec => quote!(#encoder.bytes(#item)),
-        Carrier::Shared => quote!(#encoder.shared(::core::clone::Clone::clone(#item))),
+        Carrier::Shared => quote!(#encoder.shared_with(#item)),
     };
     quote_spanned!(span=> |#encoder, #item| #written)
 }

@@ -168,8 +168,14 @@ impl Desk {
                 Ok(step) if step.consumed == 0 && step.event.is_none() => break,
                 Ok(step) => {
                     used += step.consumed;
-                    if let Some(event) = step.event {
-                        self.sort_one(link, state, event);
+                    let Some(event) = step.event else { continue };
+                    let items_of = if let Event::Item { id, .. } = event { Some(id) } else { None };
+                    self.sort_one(link, state, event);
+                    if let Some(id) = items_of {
+                        let rest = bytes.get(used..).unwrap_or_default();
+                        let (taken, reader) = state.more_items(id, rest);
+                        used += taken;
+                        self.after.wakers.extend(reader);
                     }
                 }
             }

@@ -83,6 +83,22 @@ impl State {
         }
     }
 
+    /// Takes the items of the peer at the beginning of `bytes` that follow one of their call. Returns how many
+    /// bytes they took, and whom to wake.
+    pub(super) fn more_items(&mut self, id: CallId, bytes: &[u8]) -> (usize, Option<Waker>) {
+        let frames = self.machine.more_items(id, bytes);
+        if frames.is_empty() {
+            return (0, None);
+        }
+        let cost = u32::try_from(frames.len()).unwrap_or(u32::MAX);
+        let pushed = self.inflow(id).map_or(Err(cost), |inflow| inflow.push_frames(frames));
+        let reader = pushed.unwrap_or_else(|cost| {
+            self.machine.consumed(id, cost);
+            None
+        });
+        (frames.len(), reader)
+    }
+
     /// The peer's items have ended. Returns whom to wake.
     pub(super) fn items_ended(&self, id: CallId) -> Option<Waker> {
         self.inflow(id).and_then(|inflow| inflow.end(End::Finished))

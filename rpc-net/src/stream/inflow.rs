@@ -9,17 +9,25 @@ use crate::sync::{Mutex, MutexGuard};
 use bytes::Bytes;
 use rpc_core::archive::{DecodeError, DecodeLimits, Decoder};
 use rpc_core::connection::Inbound;
+use rpc_core::frame::{Data, Flags, split_judged};
 use rpc_core::{CallId, Code, Payload};
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
+use tokio::task::coop::{self, RestoreOnPending};
+
+/// Items that are read for one unit of what a task may do in one turn: an item is far cheaper than what else
+/// takes one.
+const ITEMS_PER_UNIT: u8 = 4;
 
 /// Credit is reported when this many bytes were consumed, or when the reader has nothing left to do.
 const REPORT_BYTES: u32 = 64 * 1024;
 /// A buffer of at most this size is kept while it is empty.
 const KEPT_BYTES: usize = 16 * 1024;
-/// So is a list of at most so many items.
-const KEPT_ITEMS: usize = 256;
+/// Room for items that do not fit into such a buffer.
+const CROWD_BYTES: usize = 64 * 1024;
+/// So is a list of at most so many large items and runs of small ones.
+const KEPT_RUNS: usize = 256;
 
 /// Where the items of one call wait, between the connection and their reader.
 #[derive(Debug, Default)]
@@ -51,56 +59,99 @@ pub(crate) enum End {
 /// Encoded items, small ones one after the other in one buffer.
 #[derive(Debug, Default)]
 struct Batch {
+    /// Small items, as frames. Each costs what it has bytes here.
     packed: Vec<u8>,
     /// How much of `packed` was taken.
     taken: usize,
-    items: VecDeque<(u32, Body)>,
+    runs: VecDeque<Run>,
 }
 
 #[derive(Debug)]
-enum Body {
-    /// So many bytes of the packed ones.
+enum Run {
+    /// So many bytes of the packed ones, which are at least one item.
     Packed(usize),
-    Shared(Bytes),
+    /// One item, and what it costs.
+    Shared(Bytes, u32),
 }
 
 impl Batch {
     fn push(&mut self, message: Inbound<'_>, cost: u32) {
-        let body = match message {
-            Inbound::Gathered(bytes) => Body::Shared(buffers::share(bytes)),
+        let shared = match message {
+            Inbound::Gathered(bytes) => buffers::share(bytes),
             Inbound::Borrowed(bytes) if bytes.len() >= Payload::SHARE_FROM_BYTES => {
-                Body::Shared(Bytes::copy_from_slice(bytes))
+                Bytes::copy_from_slice(bytes)
             }
             Inbound::Borrowed(bytes) => {
-                self.packed.extend_from_slice(bytes);
-                Body::Packed(bytes.len())
+                let before = self.packed.len();
+                let (id, flags) = (CallId::CONNECTION, Flags::NONE);
+                Data { id, flags, credit: 0, rest: bytes }.encode(&mut self.packed);
+                return self.packed(self.packed.len().saturating_sub(before));
             }
         };
-        self.items.push_back((cost, body));
+        self.runs.push_back(Run::Shared(shared, cost));
+    }
+
+    fn push_frames(&mut self, frames: &[u8]) {
+        if self.packed.is_empty() && self.packed.capacity() < frames.len() {
+            // Crowds come one after the other.
+            self.packed = buffers::space(frames.len().max(CROWD_BYTES));
+        }
+        self.packed.extend_from_slice(frames);
+        self.packed(frames.len());
+    }
+
+    /// So many bytes were packed.
+    fn packed(&mut self, more: usize) {
+        match self.runs.back_mut() {
+            Some(Run::Packed(bytes)) => *bytes = bytes.saturating_add(more),
+            _ => self.runs.push_back(Run::Packed(more)),
+        }
     }
 
     /// Takes the first item. `read` gets its bytes.
+    #[inline]
     fn take<R>(&mut self, read: impl FnOnce(&[u8], Option<&Bytes>) -> R) -> Option<(u32, R)> {
-        let (cost, body) = self.items.pop_front()?;
-        let value = match body {
-            Body::Shared(bytes) => read(&bytes, Some(&bytes)),
-            Body::Packed(len) => {
-                let from = self.taken;
-                self.taken = from.saturating_add(len);
-                read(self.packed.get(from..self.taken).unwrap_or_default(), None)
+        let (mut body, mut shared): (&[u8], _) = (&[], None);
+        // It is gone before it is read: who cannot read it must not find it again.
+        let cost = match self.runs.front_mut()? {
+            Run::Packed(left) => {
+                let rest = self.packed.get(self.taken..).unwrap_or_default();
+                let (first, behind) = split_judged(rest).unwrap_or_default();
+                let bytes = rest.len().saturating_sub(behind.len());
+                body = first;
+                self.taken = self.taken.saturating_add(bytes);
+                *left = left.saturating_sub(bytes);
+                if *left == 0 {
+                    self.runs.pop_front();
+                }
+                u32::try_from(bytes).unwrap_or(u32::MAX)
+            }
+            Run::Shared(bytes, cost) => {
+                let (bytes, cost) = (std::mem::take(bytes), *cost);
+                self.runs.pop_front();
+                shared = Some(bytes);
+                cost
             }
         };
-        if self.items.is_empty() {
+        let value = read(shared.as_deref().unwrap_or(body), shared.as_ref());
+        if self.runs.is_empty() {
             self.packed.clear();
-            self.packed.shrink_to(KEPT_BYTES);
-            self.items.shrink_to(KEPT_ITEMS);
+            if self.packed.capacity() > KEPT_BYTES {
+                buffers::give_space(std::mem::take(&mut self.packed));
+            }
+            self.runs.shrink_to(KEPT_RUNS);
             self.taken = 0;
         }
         Some((cost, value))
     }
 
     fn cost(&self) -> u32 {
-        self.items.iter().fold(0, |sum, (cost, _)| sum.saturating_add(*cost))
+        self.runs.iter().fold(0, |sum, run| {
+            sum.saturating_add(match run {
+                Run::Packed(bytes) => u32::try_from(*bytes).unwrap_or(u32::MAX),
+                Run::Shared(_, cost) => *cost,
+            })
+        })
     }
 }
 
@@ -138,6 +189,16 @@ impl Inflow {
         Ok(shared.reader.take())
     }
 
+    /// Small items have come, in these frames. As [`push`](Self::push); they cost as many bytes as they have.
+    pub(crate) fn push_frames(&self, frames: &[u8]) -> Result<Option<Waker>, u32> {
+        let mut shared = self.lock();
+        if shared.abandoned {
+            return Err(u32::try_from(frames.len()).unwrap_or(u32::MAX));
+        }
+        shared.batch.push_frames(frames);
+        Ok(shared.reader.take())
+    }
+
     /// No more items come; the first reason stays. Returns whom to wake.
     pub(crate) fn end(&self, end: End) -> Option<Waker> {
         let mut shared = self.lock();
@@ -154,11 +215,26 @@ pub(crate) struct Reader {
     batch: Batch,
     /// Consumed and not reported.
     consumed: u32,
+    /// Items that were read for the last unit of the task's turn.
+    of_unit: u8,
 }
 
 impl Reader {
     pub(crate) fn new(inflow: Arc<Inflow>) -> Self {
-        Self { inflow, batch: Batch::default(), consumed: 0 }
+        Self { inflow, batch: Batch::default(), consumed: 0, of_unit: 0 }
+    }
+
+    /// A reader that always finds an item must let others of its thread have their turn: ready when this one
+    /// may go on. What is returned is told if there was an item.
+    #[inline]
+    pub(crate) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Option<RestoreOnPending>> {
+        if self.of_unit > 0 {
+            self.of_unit = self.of_unit.saturating_sub(1);
+            return Poll::Ready(None);
+        }
+        let unit = ready!(coop::poll_proceed(cx));
+        self.of_unit = ITEMS_PER_UNIT.saturating_sub(1);
+        Poll::Ready(Some(unit))
     }
 
     /// Reads the next item of those that were taken.
@@ -185,7 +261,7 @@ impl Reader {
     /// and nothing will come.
     pub(crate) fn poll_more(&mut self, cx: &Context<'_>) -> Poll<Result<(), End>> {
         let mut shared = self.inflow.lock();
-        if !shared.batch.items.is_empty() {
+        if !shared.batch.runs.is_empty() {
             std::mem::swap(&mut shared.batch, &mut self.batch);
             return Poll::Ready(Ok(()));
         }
@@ -272,9 +348,11 @@ mod tests {
         let mut batch = Batch::default();
         for _ in 0..16 * 1024 {
             batch.push(Inbound::Borrowed(b""), 16);
+            batch.push(Inbound::Gathered(Vec::new()), 16);
         }
         while batch.take(|_, _| ()).is_some() {}
-        assert!(batch.items.capacity() <= 2 * KEPT_ITEMS, "{}", batch.items.capacity());
+        assert!(batch.runs.capacity() <= 2 * KEPT_RUNS, "{}", batch.runs.capacity());
+        assert!(batch.packed.capacity() <= 2 * KEPT_BYTES, "{}", batch.packed.capacity());
     }
 
     #[test]

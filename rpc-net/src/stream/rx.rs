@@ -10,7 +10,6 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::task::coop;
 
 /// The stream of items that the caller of a method sends: the `Rx<T>` argument of a handler.
 ///
@@ -83,10 +82,11 @@ impl<T> Rx<T> {
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Failure>>> {
-        // A reader that always finds an item must let others of its thread have their turn.
-        let turn = ready!(coop::poll_proceed(cx));
+        let turn = ready!(self.reader.poll_turn(cx));
         let item = ready!(self.poll_item(cx));
-        turn.made_progress();
+        if let Some(turn) = turn {
+            turn.made_progress();
+        }
         Poll::Ready(item)
     }
 

@@ -13,7 +13,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::task::coop;
 
 /// A call whose answer is a stream of items. It is sent when it is first polled.
 ///
@@ -120,10 +119,11 @@ impl<T, E> Streaming<T, E> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<T, CallError<E>>>> {
-        // A reader that always finds an item must let others of its thread have their turn.
-        let turn = ready!(coop::poll_proceed(cx));
+        let turn = ready!(self.reader.poll_turn(cx));
         let item = ready!(self.poll_item(cx));
-        turn.made_progress();
+        if let Some(turn) = turn {
+            turn.made_progress();
+        }
         Poll::Ready(item)
     }
 
