@@ -17,6 +17,7 @@ fn main() {
     let text = encode_texts(1);
     tell("call, a text", 1000, |n| alone.run(1, n));
     tell("call, a text, 128 in flight", 1000, |n| many.run(128, n / 128));
+    tell("batch of 128 calls, a call", 1000, |n| alone.batches(n / 128, 128));
     tell("call, 1 MiB", 20, |n| alone.blobs(n));
     tell("item of a stream", 20_000, |n| alone.items(n as u64));
     tell("item of a stream, from the client", 20_000, |n| alone.items_up(n as u64));

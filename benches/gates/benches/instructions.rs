@@ -68,6 +68,13 @@ fn call(calls: Calls, callers: usize, each: usize) -> Calls {
 }
 
 #[library_benchmark]
+#[bench::a_hundred_at_a_time(connected(100), 100, 100)]
+fn batch(calls: Calls, batches: usize, each: usize) -> Calls {
+    calls.batches(batches, each);
+    black_box(calls)
+}
+
+#[library_benchmark]
 #[bench::from_the_server(connected(1), 10_000, Calls::items)]
 #[bench::from_the_client(connected(1), 10_000, Calls::items_up)]
 fn stream_item(calls: Calls, items: u64, carry: fn(&Calls, u64)) -> Calls {
@@ -78,9 +85,15 @@ fn stream_item(calls: Calls, items: u64, carry: fn(&Calls, u64)) -> Calls {
 library_benchmark_group!(name = once, benchmarks = [encoding, decoding]);
 library_benchmark_group!(
     name = ten_thousand,
-    benchmarks = [encoding_small, decoding_small, frame_head, machine, call, stream_item]
+    benchmarks = [encoding_small, decoding_small, frame_head, machine, call, batch, stream_item]
 );
+/// The C library copies bytes in another way on each kind of processor; here in the one that all have.
+const COPIES: &str =
+    "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,-ERMS,-FSRM,-AVX_Fast_Unaligned_Load";
+
 main!(
-    config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args(["--cache-sim=no"])),
+    config = LibraryBenchmarkConfig::default()
+        .env("GLIBC_TUNABLES", COPIES)
+        .tool(Callgrind::with_args(["--cache-sim=no"])),
     library_benchmark_groups = [once, ten_thousand]
 );

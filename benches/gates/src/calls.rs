@@ -77,6 +77,24 @@ impl Calls {
         });
     }
 
+    /// So many batches, one after the other, of so many calls. Every reply is checked.
+    ///
+    /// # Panics
+    ///
+    /// If a call fails or a reply is another.
+    pub fn batches(&self, batches: usize, calls: usize) {
+        self.runtime.block_on(async {
+            let mut texts = vec![TEXT.to_owned(); calls];
+            for _ in 0..batches {
+                let replies = hton::batch(texts.drain(..).map(|text| self.echo.text(text))).await;
+                let replies =
+                    replies.into_iter().map(|reply| reply.expect("the other end is here"));
+                texts.extend(replies);
+                assert!(texts.len() == calls && texts.iter().all(|text| text == TEXT));
+            }
+        });
+    }
+
     /// `n` calls of 1 MiB, one after the other. Every reply is checked at a few places.
     ///
     /// # Panics
