@@ -5,6 +5,7 @@ use super::world::{World, ending, poll_once, sometime, thread, wait};
 use super::{model, race, saw};
 use crate::batch::batch;
 use rpc_core::{Code, Executed};
+use shuttle::rand::Rng;
 use std::time::Duration;
 
 #[test]
@@ -56,10 +57,10 @@ fn a_batch_that_is_dropped_while_it_is_answered_frees_every_slot_and_its_place()
             let mut calls = batch([peer.later(1), peer.echo(2), peer.later(3)]);
             let early = poll_once(&mut calls);
             assert!(early.is_none(), "the second finds no room before the first has ended");
-            shuttle::future::yield_now().await;
-            drop(poll_once(&mut calls));
-            shuttle::future::yield_now().await;
-            drop(poll_once(&mut calls));
+            for _ in 0..shuttle::rand::thread_rng().gen_range(0..12) {
+                shuttle::future::yield_now().await;
+                drop(poll_once(&mut calls));
+            }
         });
         assert_eq!(wait(world.asking.echo(4)), Ok(4));
         dropped.join().unwrap();
