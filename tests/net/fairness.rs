@@ -1,6 +1,8 @@
 //! Nobody waits long because others ask for much.
 
 use crate::service::{CalcClient, serve};
+use crate::trouble::CountedWrites;
+use hton::{Bytes, Side};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::runtime::{Builder, Handle};
@@ -81,4 +83,45 @@ async fn one_who_floods_a_connection_goes_before_nobody_in_its_line() {
         assert!(meanwhile > 0, "there was no flood");
     }
     assert!(flood.try_join_next().is_none(), "a call of the flood failed");
+}
+
+#[hton::service]
+trait Scale {
+    /// How often the server has written when the handler begins, and how long the load is.
+    async fn weigh(&self, load: Bytes) -> (usize, usize);
+}
+
+struct MyScale(Arc<AtomicUsize>);
+
+impl Scale for MyScale {
+    async fn weigh(&self, load: Bytes) -> (usize, usize) {
+        (self.0.load(Ordering::SeqCst), load.len())
+    }
+}
+
+/// Eight calls that leave together, each with so many bytes. How often the server has written from the first
+/// handler to the last.
+async fn writes_between(bytes: usize) -> usize {
+    let writes = Arc::new(AtomicUsize::new(0));
+    let (near, far) = tokio::io::duplex(1 << 20);
+    let far = hton::attach(CountedWrites(far, Arc::clone(&writes)), Side::Acceptor);
+    let _far = far.serve(ScaleServer::new(MyScale(writes))).unwrap().start();
+    let scale = ScaleClient::new(hton::attach(near, Side::Dialer).start());
+    scale.weigh(Bytes::new()).await.unwrap(); // Everything that is said at first has been said.
+    let load = Bytes::from(vec![7; bytes]);
+    let together = (0..8).map(|_| scale.weigh(load.clone()));
+    let mut weighed = Vec::new();
+    for end in hton::batch(together).await {
+        let (writes, len) = end.unwrap();
+        assert_eq!(len, bytes);
+        weighed.push(writes);
+    }
+    weighed[7] - weighed[0]
+}
+
+/// While the rest is handled, the caller reads what is answered: both ends work at once.
+#[tokio::test]
+async fn large_calls_that_come_together_are_answered_as_they_are_handled() {
+    assert_eq!(writes_between(8 * 1024).await, 3, "16 KiB are two calls");
+    assert_eq!(writes_between(1024).await, 0, "small ones share one write");
 }

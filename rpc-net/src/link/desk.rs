@@ -18,6 +18,9 @@ use std::task::{Context, Waker};
 
 /// Requests that are handled under one turn of the lock, and answered together.
 pub(super) const BATCH: usize = 128;
+/// So many bytes of frames end such a turn, too. What is answered is written before the rest is handled: large
+/// values take both ends a while, and the caller reads its answer while the next request is read here.
+const BATCH_BYTES: usize = 16 * 1024;
 
 thread_local! {
     /// Where requests of one read and their answers are collected: once for each thread, because most
@@ -96,7 +99,8 @@ pub(super) enum LastWords {
 }
 
 impl Desk {
-    /// Handles every whole frame in `bytes`. Returns how many bytes they took.
+    /// Handles every whole frame in `bytes`. Returns how many bytes they took. Asks to `write` what is answered
+    /// when much is left to be handled.
     pub(super) fn handle(
         &mut self,
         link: &Arc<Link>,
@@ -104,10 +108,11 @@ impl Desk {
         cx: &mut Context<'_>,
         now: Time,
         bytes: &[u8],
+        write: impl FnMut(),
     ) -> (usize, Read) {
         // Taken out while they are used: a handler may drive another connection here.
         (self.arrived, self.done) = TRAYS.take();
-        let handled = self.handle_all(link, handlers, cx, now, bytes);
+        let handled = self.handle_all(link, handlers, cx, now, bytes, write);
         TRAYS.set((std::mem::take(&mut self.arrived), std::mem::take(&mut self.done)));
         handled
     }
@@ -119,6 +124,7 @@ impl Desk {
         cx: &mut Context<'_>,
         now: Time,
         bytes: &[u8],
+        mut write: impl FnMut(),
     ) -> (usize, Read) {
         let mut used = 0;
         let mut woken = 0;
@@ -133,6 +139,7 @@ impl Desk {
             self.after.run();
             self.stop(link, handlers);
             handlers.run(link, cx, &mut self.arrived, &mut self.done);
+            let answers = !self.done.is_empty();
             self.answer(link);
             if let Some(breach) = breach {
                 return (used, Read::Breach(breach));
@@ -144,6 +151,9 @@ impl Desk {
                     _ => Woke::Some,
                 };
                 return (used, Read::Frames { woke });
+            }
+            if answers {
+                write();
             }
         }
     }
@@ -158,7 +168,7 @@ impl Desk {
         let mut used = 0;
         let mut guard = link.lock();
         let state = &mut *guard;
-        while self.arrived.len() < BATCH && !self.judge {
+        while self.arrived.len() < BATCH && used < BATCH_BYTES && !self.judge {
             let rest = bytes.get(used..).unwrap_or_default();
             match state.machine.read(now, rest) {
                 Err(breach) => {

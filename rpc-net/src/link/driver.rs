@@ -147,10 +147,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if !wants_read {
             return self.rest(cx, now);
         }
-        let Self { link, socket, input, handlers, desk, .. } = self;
+        let Self { link, socket, input, output, handlers, desk, stalled, broken, .. } = self;
         let mut task = Context::from_waker(cx.waker());
-        let read = input.poll(socket, cx, link.about.traffic(), |bytes| {
-            desk.handle(link, handlers, &mut task, now, bytes)
+        let mut writing = Context::from_waker(cx.waker());
+        let read = input.poll(socket, cx, link.about.traffic(), |socket, bytes| {
+            desk.handle(link, handlers, &mut task, now, bytes, || {
+                if broken.is_none() && write_early(link, output, socket, &mut writing) {
+                    *stalled = None;
+                }
+            })
         });
         match read {
             Poll::Pending => self.rest(cx, now),
@@ -422,6 +427,28 @@ pub(super) enum Turn {
     Behind,
     /// A turn when something happens.
     Sleep,
+}
+
+/// Writes once what is answered; whether bytes have left. All else that a write finds out waits for the next turn,
+/// which begins with one.
+fn write_early<S: AsyncWrite + Unpin>(
+    link: &Link,
+    output: &mut Output,
+    socket: &mut S,
+    cx: &mut Context<'_>,
+) -> bool {
+    if output.transmit.is_empty() {
+        output.transmit.clear();
+        link.lock().machine.transmit(&mut output.transmit);
+    }
+    if output.transmit.is_empty() {
+        return false;
+    }
+    let written = output.poll(socket, cx);
+    if let Poll::Ready(Ok(bytes)) = written {
+        link.about.traffic().wrote(bytes);
+    }
+    matches!(written, Poll::Ready(Ok(_)))
 }
 
 /// Ends what has not ended when it is dropped.

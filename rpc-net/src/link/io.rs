@@ -41,7 +41,7 @@ impl Input {
         std::mem::take(&mut self.partial).freeze()
     }
 
-    /// Reads once and gives what is there to `take`, which says how many bytes it used.
+    /// Reads once and gives what is there to `take`, which says how many bytes it used, and the socket with it.
     ///
     /// Ready with `None` at the end of the stream.
     pub(crate) fn poll<S: AsyncRead + Unpin, T>(
@@ -49,16 +49,17 @@ impl Input {
         socket: &mut S,
         cx: &mut Context<'_>,
         traffic: &Traffic,
-        take: impl FnOnce(&[u8]) -> (usize, T),
+        take: impl FnOnce(&mut S, &[u8]) -> (usize, T),
     ) -> Poll<io::Result<Option<T>>> {
         // Taken out while it is used: a handler that `take` polls may drive another connection here.
         let mut scratch = SCRATCH.take();
         scratch.resize(FRONT_BYTES + READ_BYTES, 0);
         let mut room = ReadBuf::new(scratch.get_mut(FRONT_BYTES..).unwrap_or_default());
-        let polled = Pin::new(socket).poll_read(cx, &mut room).map_ok(|()| room.filled().len());
+        let polled =
+            Pin::new(&mut *socket).poll_read(cx, &mut room).map_ok(|()| room.filled().len());
         let polled = polled.map_ok(|read| {
             traffic.read(read);
-            (read > 0).then(|| self.hand_out(&mut scratch, read, take))
+            (read > 0).then(|| self.hand_out(&mut scratch, read, |bytes| take(socket, bytes)))
         });
         SCRATCH.set(scratch);
         polled
@@ -190,7 +191,7 @@ mod tests {
             };
             let mut left = 0;
             while let Poll::Ready(Ok(Some(rest))) =
-                input.poll(&mut socket, cx, &Traffic::default(), &mut take)
+                input.poll(&mut socket, cx, &Traffic::default(), |_, bytes| take(bytes))
             {
                 left = rest;
                 assert_eq!(input.is_partial(), left > 0);
