@@ -16,10 +16,10 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-/// Requests that are handled under one turn of the lock, and answered together.
-pub(super) const BATCH: usize = 128;
-/// So many bytes of frames end such a turn, too. What is answered is written before the rest is handled: large
-/// values take both ends a while, and the caller reads its answer while the next request is read here.
+/// Requests that are handled under one turn of the lock, answered together and written before the rest is
+/// handled: the callers read their answers while the next requests are read here.
+pub(super) const BATCH: usize = 32;
+/// So many bytes of frames end such a turn, too: large values take both ends a while.
 const BATCH_BYTES: usize = 16 * 1024;
 
 thread_local! {
