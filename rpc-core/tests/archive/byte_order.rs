@@ -71,7 +71,8 @@ fn time<T: Serialize>(values: &[T], out: &mut Vec<u8>) -> f64 {
     began.elapsed().as_secs_f64()
 }
 
-/// Where this was written 400 rounds had a median of 1.00 to 1.01, and half of them lay between 0.97 and 1.03.
+/// `HTON_ROUNDS` asks for so many rounds and holds their median to a tenth. Where this was written 400 rounds
+/// had a median of 1.00 to 1.01, and half of them lay between 0.97 and 1.03.
 #[test]
 fn the_order_of_the_network_costs_little() {
     let plain: Vec<_> = (0..1000).map(|n| record(n, |it| it, |it| it, |it| it)).collect();
@@ -91,6 +92,8 @@ fn the_order_of_the_network_costs_little() {
     ratios.sort_by(f64::total_cmp);
     let [low, median, high] = [1, 2, 3].map(|quarter| ratios[ratios.len() * quarter / 4]);
     println!("with swaps / without: {median:.3}, half of {rounds} rounds {low:.3} to {high:.3}");
-    // Without optimization both swap, and the one without swaps does it twice.
-    assert!(cfg!(debug_assertions) || median < 1.1);
+    // A few rounds beside other tests tell nothing. Without optimization both swap, and the one without swaps does
+    // it twice.
+    let is_judged = std::env::var_os("HTON_ROUNDS").is_some() && !cfg!(debug_assertions);
+    assert!(!is_judged || median < 1.1);
 }
