@@ -46,8 +46,8 @@ fuzz_target!(|data: &[u8]| {
                 changes += 1;
                 ends[side].machine.allow_calls(u32::from(wish[2] % 16));
             }
-            12 => ends[side].shrink(),
             11 if wish[1] == 0 => ends[side].machine.close(CloseCode::GRACEFUL, "done"),
+            12 => ends[side].shrink(),
             _ => carry(&mut ends, side, now, amount),
         }
         for end in &mut ends {

@@ -168,17 +168,11 @@ async fn a_reset_fails_every_open_call() {
 async fn a_deadline_ends_the_call_and_drops_its_handler() {
     let server = serve().await;
     let calc = client(&server).await;
-    let mut least = Duration::MAX;
-    for _ in 0..5 {
-        let started = Instant::now();
-        let error = calc.never().timeout(Duration::from_millis(50)).await.unwrap_err();
-        let took = started.elapsed();
-        assert_eq!(error.code(), Code::DEADLINE_EXCEEDED, "{error}");
-        assert!(took >= Duration::from_millis(50), "{took:?}");
-        least = least.min(took);
-    }
-    // A machine may stand still for once.
-    assert!(least < Duration::from_millis(150), "{least:?}");
+    let started = Instant::now();
+    let error = calc.never().timeout(Duration::from_millis(50)).await.unwrap_err();
+    let took = started.elapsed();
+    assert_eq!(error.code(), Code::DEADLINE_EXCEEDED, "{error}");
+    assert!(took >= Duration::from_millis(50) && took < Duration::from_millis(150), "{took:?}");
     while calc.nevers().await.unwrap() > 0 {}
 }
 

@@ -3,7 +3,6 @@
 use crate::raw::{END, REQUEST, RESPONSE, Raw, frame, method, request};
 use crate::service::{CalcClient, client, serve, serve_with};
 use hton::{Code, Limits, Server};
-use std::time::Duration;
 
 #[tokio::test]
 async fn calls_beyond_the_peers_limit_wait_in_line_and_all_end() {
@@ -27,16 +26,12 @@ async fn a_call_that_waits_too_long_in_line_is_late_and_never_ran() {
     assert_eq!(calc.add(1, 2).await.unwrap(), 3); // The limit is known now.
     let holder = tokio::spawn(calc.never());
     tokio::task::yield_now().await;
-    let mut least = Duration::MAX;
-    for _ in 0..5 {
-        let started = std::time::Instant::now();
-        let error = calc.add(1, 2).timeout(Duration::from_millis(30)).await.unwrap_err();
-        least = least.min(started.elapsed());
-        assert_eq!(error.code(), Code::DEADLINE_EXCEEDED, "{error}");
-        assert_eq!(error.executed(), hton::Executed::No, "{error}");
-    }
-    // A machine may stand still for once.
-    assert!(least < Duration::from_millis(130), "{least:?}");
+    let started = std::time::Instant::now();
+    let waiting = calc.add(1, 2).timeout(std::time::Duration::from_millis(30));
+    let error = waiting.await.unwrap_err();
+    assert!(started.elapsed() < std::time::Duration::from_millis(130));
+    assert_eq!(error.code(), Code::DEADLINE_EXCEEDED, "{error}");
+    assert_eq!(error.executed(), hton::Executed::No, "{error}");
     holder.abort();
     assert_eq!(calc.add(1, 2).await.unwrap(), 3);
 }
@@ -110,6 +105,6 @@ async fn a_peer_that_reads_no_answers_is_cut_and_the_others_are_served() {
         }
         panic!("60 MB of answers that nobody reads were taken");
     };
-    tokio::time::timeout(Duration::from_secs(10), flood).await.expect("a cut");
+    tokio::time::timeout(std::time::Duration::from_secs(10), flood).await.expect("a cut");
     assert_eq!(client(&server).await.add(1, 2).await.unwrap(), 3);
 }

@@ -334,16 +334,13 @@ async fn late_calls_in_line_are_told_in_time_again_and_again() {
     assert_eq!(calc.ping().await.unwrap(), 1);
     let first = tokio::spawn(calc.wait());
     tokio::task::yield_now().await;
-    let mut late_by_much = 0;
     for n in 0..50 {
         let started = Instant::now();
         let late = calc.ping().timeout(Duration::from_millis(20));
         let e = timeout(Duration::from_secs(2), late).await.unwrap_or_else(|_| panic!("hangs {n}"));
         assert_eq!(e.unwrap_err().code(), Code::DEADLINE_EXCEEDED);
-        late_by_much += u32::from(started.elapsed() > Duration::from_millis(120));
+        assert!(started.elapsed() < Duration::from_millis(120));
     }
-    // A machine may stand still now and then.
-    assert!(late_by_much <= 5, "{late_by_much} of 50 were told much too late");
     drop(first);
 }
 

@@ -1,8 +1,8 @@
 //! The task of one connection: it owns the socket, feeds the machine and writes what comes out.
 //!
-//! One turn writes what waits, then reads once and handles every frame that came. When callers got
-//! their answers, the task goes behind them before the next turn: their next calls then leave in
-//! one write.
+//! One turn writes what waits, then reads once and handles every frame that came; when much came, it writes
+//! in between what is answered. When callers got their answers, the task goes behind them before the next turn:
+//! their next calls then leave in one write.
 
 use super::desk::{Desk, LastWords, Read, Woke};
 use super::handlers::Handlers;
